@@ -89,8 +89,10 @@ def _straight_through(grad, ids, ds, v, w, winner, temperature, generator):
     "Add the straight-through gradient of draws from the maximum over `ds`, shared out to the point that set it."
     y = _relaxed(w, winner, generator)
     g = y.mul_(v - (y * v).sum(-1, keepdim=True)).div_(-temperature)
-    top = torch.stack(ds).argmax(0)
-    for n, i in enumerate(ids): grad.index_add_(0, i, torch.where(top == n, g, 0))
+    for i, d, rest in zip(ids, ds, [torch.maximum(*ds[1:]) if len(ds) > 2 else ds[1], ds[2] if len(ds) > 2 else None, None]):
+        mine = torch.ones_like(g, dtype=torch.bool) if rest is None else d >= rest # ties go to the first
+        grad.index_add_(0, i, torch.where(mine, g, 0))
+        g = torch.where(mine, 0, g)
 
 # %% ../nbs/31_hierarchy.ipynb #28f3e130
 def _block(D, t, u, weight, temperature, margin, distinct, generator, grad):
