@@ -1,0 +1,67 @@
+"The whole test: every notebook runs, the package is in step with the notebooks, the notebooks are clean, the floors hold."
+import argparse, ast, re, subprocess, sys
+from pathlib import Path
+
+root = Path(__file__).resolve().parent.parent
+nbs = root/"nbs"
+
+
+def run(*cmd): # output is shown only when something failed
+    return subprocess.run(cmd, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+
+def notebooks(args):
+    "Each notebook is one test, executed from its first cell to its last."
+    p = run("nbdev-test", "--n-workers", str(args.workers), "--do-print", "--timing", *(["--flags", "slow"] if args.slow else []))
+    names = [f.relative_to(nbs) for f in sorted(nbs.rglob("*.ipynb")) if not re.search(r"(^|/)[_.]", str(f.relative_to(nbs))) and "experiments" not in f.parts]
+    failed = set(p.stdout.partition("Tests Failed On The Following Notebooks:")[2].split())
+    if p.returncode: print(p.stdout)
+    else: print("\n".join(l for l in p.stdout.splitlines() if l.endswith("secs")))
+    if p.returncode and not failed: failed = {"nbdev-test"}
+    return [(f"notebook {n}", n.name not in failed and "nbdev-test" not in failed) for n in names]
+
+
+def unchanged(what, command, paths):
+    "A command that must not change tracked files; what it changes is restored, so a test never edits the checkout."
+    before = {f: f.read_bytes() for p in paths for f in (p.rglob("*") if p.is_dir() else [p]) if f.is_file() and "__pycache__" not in f.parts}
+    p = run(*command)
+    after = {f for q in paths for f in (q.rglob("*") if q.is_dir() else [q]) if f.is_file() and "__pycache__" not in f.parts}
+    changed = [f for f in before.keys() | after if f not in before or not f.exists() or f.read_bytes() != before[f]]
+    for f in changed:
+        f.write_bytes(before[f]) if f in before else f.unlink()
+    if p.returncode: print(p.stdout)
+    for f in changed: print(f"{what}: {f.relative_to(root)} is out of step; run `make prepare`")
+    return [(what, p.returncode == 0 and not changed)]
+
+
+def floors():
+    "A module imports only modules of lower notebooks."
+    number = {m[2]: int(m[1]) for f in nbs.glob("*.ipynb") if (m := re.match(r"(\d+)_(\w+)\.ipynb", f.name))}
+    bad = []
+    for module, n in number.items():
+        source = root/"hier_nb"/f"{module}.py"
+        if not source.exists(): continue
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("hier_nb."):
+                other = node.module.split(".")[1]
+                if number.get(other, 99) >= n: bad.append(f"{module} imports {other}")
+    for b in bad: print("floors:", b)
+    return [("floors import downwards", not bad)]
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__)
+    a.add_argument("--workers", type=int, default=2)
+    a.add_argument("--slow", action="store_true", help="also run cells flagged slow")
+    args = a.parse_args()
+    results = (unchanged("export is in step", ["nbdev-export"], [root/"hier_nb"])
+               + unchanged("notebooks are clean", ["nbdev-clean"], [nbs])
+               + unchanged("README is in step", [sys.executable, str(root/".ci"/"readme.py")], [root/"README.md"])
+               + floors() + notebooks(args))
+    for name, ok in results: print("ok    " if ok else "FAILED", name)
+    failed = sum(not ok for _, ok in results)
+    print(f"{len(results) - failed} passed, {failed} failed")
+    return int(failed > 0)
+
+
+if __name__ == "__main__": sys.exit(main())

