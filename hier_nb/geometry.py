@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['border_gap', 'full_precision', 'check_curvature', 'expmap0', 'logmap0', 'project', 'clip_norm', 'clip_shell',
-           'mobius_add', 'dist', 'pairwise_dist', 'to_lorentz', 'from_lorentz', 'midpoint', 'riemannian_gradient',
-           'ToPoincare']
+           'soft_clip', 'mobius_add', 'dist', 'pairwise_dist', 'to_lorentz', 'from_lorentz', 'midpoint',
+           'riemannian_gradient', 'ToPoincare']
 
 # %% ../nbs/00_geometry.ipynb #05e0bb1d
 import functools, math
@@ -91,6 +91,15 @@ def clip_norm(u:Tensor, # vectors, (..., D)
 def clip_shell(clip_radius:float=2.3, c:float=0.1)->float: # radius in the ball of a tangent vector of length `clip_radius`
     "Euclidean radius of the sphere on which clipped embeddings come to lie."
     return math.tanh(math.sqrt(c) * clip_radius) / math.sqrt(c)
+
+# %% ../nbs/00_geometry.ipynb #4bcd02a6
+@full_precision
+def soft_clip(u:Tensor, # vectors, (..., D)
+              max_norm:float, # length that is approached and never passed
+             )->Tensor: # vectors shorter than that, (..., D)
+    "Shorten vectors smoothly: short ones hardly, long ones to just below `max_norm`."
+    n = (_norm(u) / max_norm).clamp_min(torch.finfo(u.dtype).tiny ** 0.5)
+    return u * (torch.tanh(n) / n)
 
 # %% ../nbs/00_geometry.ipynb #4b0e6f72
 @full_precision
@@ -185,14 +194,21 @@ def riemannian_gradient(x:Tensor, # points in the ball, (..., D)
 
 # %% ../nbs/00_geometry.ipynb #d25a632b
 class ToPoincare(nn.Module):
-    "Tangent vectors (..., D) to points in the ball: clip, `expmap0`, Riemannian gradient. `clip_radius=None` leaves out the clip."
-    def __init__(self, c:float=0.1, clip_radius:float|None=2.3, riemannian:bool=True):
+    """Tangent vectors (..., D) to points in the ball: clip, `expmap0`, Riemannian gradient.
+
+    `clip_radius=None` leaves out the clip; `soft=True` bends instead of cutting (`soft_clip`); `learn_c=True` makes the curvature a parameter."""
+    def __init__(self, c:float=0.1, clip_radius:float|None=2.3, riemannian:bool=True, soft:bool=False, learn_c:bool=False):
         super().__init__()
         check_curvature(c)
         if clip_radius is not None and not clip_radius > 0:
             raise ValueError(f"clip_radius={clip_radius} is not positive.\nPass e.g. 2.3, or None for no clipping.")
-        self.c, self.clip_radius, self.riemannian = c, clip_radius, riemannian
+        self.clip_radius, self.riemannian, self.soft = clip_radius, riemannian, soft
+        self.log_c = nn.Parameter(torch.tensor(math.log(c))) if learn_c else None
+        self._c = c
+    @property
+    def c(self): return self._c if self.log_c is None else self.log_c.exp()
     def forward(self, u):
-        x = expmap0(u if self.clip_radius is None else clip_norm(u, self.clip_radius), self.c)
+        if self.clip_radius is not None: u = (soft_clip if self.soft else clip_norm)(u, self.clip_radius)
+        x = expmap0(u, self.c)
         return riemannian_gradient(x, self.c) if self.riemannian else x
-    def extra_repr(self): return f"c={self.c}, clip_radius={self.clip_radius}, riemannian={self.riemannian}"
+    def extra_repr(self): return f"c={self.c if self.log_c is None else self.log_c.exp().item():.3g}{' (learned)' if self.log_c is not None else ''}, clip_radius={self.clip_radius}, soft={self.soft}"

@@ -14,11 +14,11 @@ from .neighbors import reciprocal_neighbors
 
 # %% ../nbs/31_hierarchy.ipynb #a8b4779b
 class HierarchicalProxies(nn.Module):
-    "`n_proxies` learnable points: `.weight` (P, D) in the tangent space, `.on_ball()` (P, D) in the ball."
-    def __init__(self, n_proxies:int=512, dim:int=128, c:float=0.1, clip_radius:float=2.3):
+    "`n_proxies` learnable points: `.weight` (P, D) in the tangent space, `.on_ball()` (P, D) in the ball. `to_ball` replaces the map."
+    def __init__(self, n_proxies:int=512, dim:int=128, c:float=0.1, clip_radius:float=2.3, to_ball:ToPoincare|None=None):
         super().__init__()
-        if n_proxies < 1 or dim < 1: raise ValueError(f"n_proxies={n_proxies}, dim={dim}: both must be at least 1.")
-        self.to_ball = ToPoincare(c, clip_radius)
+        if n_proxies < 1 or dim < 1: raise ValueError(f"n_proxies={n_proxies}, dim={dim}.\nBoth must be at least 1.")
+        self.to_ball = to_ball or ToPoincare(c, clip_radius)
         self.weight = nn.Parameter(torch.randn(n_proxies, dim) * 0.9 * clip_radius / math.sqrt(dim))
     def on_ball(self): return self.to_ball(self.weight)
     def extra_repr(self): return "n_proxies={}, dim={}".format(*self.weight.shape)
@@ -90,19 +90,20 @@ def _straight_through(grad, ids, ds, v, w, winner, temperature, generator):
     y = _relaxed(w, winner, generator)
     g = y.mul_(v - (y * v).sum(-1, keepdim=True)).div_(-temperature)
     for i, d, rest in zip(ids, ds, [torch.maximum(*ds[1:]) if len(ds) > 2 else ds[1], ds[2] if len(ds) > 2 else None, None]):
-        mine = torch.ones_like(g, dtype=torch.bool) if rest is None else d >= rest # ties go to the first
-        grad.index_add_(0, i, torch.where(mine, g, 0))
-        g = torch.where(mine, 0, g)
+        mine = g if rest is None else g * (d >= rest) # ties go to the first
+        grad.index_add_(0, i, mine)
+        g = g - mine
 
 # %% ../nbs/31_hierarchy.ipynb #28f3e130
-def _block(D, t, u, weight, temperature, margin, distinct, generator, grad):
-    "Loss of one block of triplets `t` (3, T), and its gradient added to `grad` (N, P) unless that is None."
+def _block(D, t, u, weight, temperature, margin, distinct, generator, grad, usage):
+    "Loss of one block of triplets `t` (3, T) and its share of collisions; gradient is added to `grad` (N, P) unless None."
     d = [D[n] for n in t]
     a2, a3, w2, w3 = _ancestors(*d, u, temperature, distinct)
     z, differ = _brackets(*d, a2, a3, margin)
     s = ((z > 0) & differ).to(D.dtype) * weight
-    loss = (z * s).sum()
-    if grad is None: return loss, differ
+    loss, collisions = (z * s).sum(), (weight * ~differ).sum()
+    for a in (a2, a3): usage.scatter_add_(0, a, weight / 2)
+    if grad is None: return loss, collisions
     if D.device.type == "cpu": # leave out triplets that have no gradient; on a GPU finding them would stall it
         keep = s.any(0).nonzero().squeeze(1)
         t, s, a2, a3, w2, w3 = t[:, keep], s[:, keep], a2[keep], a3[keep], w2[keep], w3[keep]
@@ -113,7 +114,7 @@ def _block(D, t, u, weight, temperature, margin, distinct, generator, grad):
     v = s[0, :, None] * d[0] + s[1, :, None] * d[1] - s[2, :, None] * d[2]
     _straight_through(grad, t[:2], d[:2], v, w2, a2, temperature, generator)
     _straight_through(grad, t, d, -v, w3, a3, temperature, generator)
-    return loss, differ
+    return loss, collisions
 
 # %% ../nbs/31_hierarchy.ipynb #b4aaea4a
 class _TripletLoss(torch.autograd.Function):
@@ -126,17 +127,17 @@ class _TripletLoss(torch.autograd.Function):
         if D.device.type == "cpu": # invalid anchors weigh nothing: leave them out
             t, u, weight = t[:, weight > 0], u[:, weight > 0], weight[weight > 0]
         grad = torch.zeros_like(D) if ctx.needs_input_grad[0] else None
-        loss, collisions = D.new_zeros(()), D.new_zeros(())
+        loss, collisions, usage = D.new_zeros(()), D.new_zeros(()), D.new_zeros(D.shape[1])
         for rows in range(0, t.shape[1], block):
             b = slice(rows, rows + block)
-            l, differ = _block(D, t[:, b], u[:, b], weight[b], temperature, margin, distinct, generator, grad)
-            loss, collisions = loss + l, collisions + ((~differ) * weight[b]).sum()
+            l, same = _block(D, t[:, b], u[:, b], weight[b], temperature, margin, distinct, generator, grad, usage)
+            loss, collisions = loss + l, collisions + same
         ctx.save_for_backward(grad)
-        ctx.mark_non_differentiable(collisions)
-        return loss, collisions
+        ctx.mark_non_differentiable(collisions, usage)
+        return loss, collisions, usage
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, g, _): return (g * ctx.saved_tensors[0],) + (None,) * 7
+    def backward(ctx, g, *_): return (g * ctx.saved_tensors[0],) + (None,) * 7
 
 # %% ../nbs/31_hierarchy.ipynb #0a9d56a7
 @full_precision
@@ -148,7 +149,7 @@ def triplet_loss(distances:Tensor, # points to proxies, (N, P)
                  distinct_ancestors:bool=False, # draw ρ_ijk among proxies other than ρ_ij (the paper; the published code does not)
                  generator:torch.Generator|None=None,
                  block:int=0, # triplets a block; 0: what fits a CPU's cache, or all at once on a GPU
-                )->tuple[Tensor, Tensor]: # mean loss over valid triplets (0 if none), and the fraction with ρ_ij = ρ_ijk
+                )->tuple[Tensor, Tensor, Tensor]: # mean loss over valid triplets (0 if none); fraction with ρ_ij = ρ_ijk; how often each proxy was drawn, (P,)
     "HIER's loss of given triplets; memory stays at one block of triplets × proxies."
     if distinct_ancestors and distances.shape[1] < 2:
         raise ValueError("distinct_ancestors needs at least 2 proxies, there is 1.\nAdd proxies, or leave the switch off.")
@@ -172,20 +173,22 @@ class HIERLoss(nn.Module):
                  label_bonus:float=1.0, # added to the similarity of class-mates; 0: the paper's text
                  distinct_ancestors:bool=False, # True: the paper's text
                  official_negatives:bool=False, # True: k may be i, as in the published code; for comparisons only
+                 to_ball:ToPoincare|None=None, # share the embeddings' map (a learned curvature, say); replaces c and clip_radius
                 ):
         super().__init__()
-        if not (margin >= 0 and temperature > 0): raise ValueError(f"margin={margin}, temperature={temperature}: margin must be >= 0, temperature > 0.")
-        if n_neighbors < 2 or triplets_per_anchor < 1: raise ValueError(f"n_neighbors={n_neighbors} must be at least 2 and triplets_per_anchor={triplets_per_anchor} at least 1.")
-        self.proxies = HierarchicalProxies(n_proxies, dim, c, clip_radius)
-        self.c, self.margin, self.temperature = c, margin, temperature
+        if not (margin >= 0 and temperature > 0): raise ValueError(f"margin={margin}, temperature={temperature}.\nThe margin must be >= 0, the temperature > 0.")
+        if n_neighbors < 2 or triplets_per_anchor < 1: raise ValueError(f"n_neighbors={n_neighbors}, triplets_per_anchor={triplets_per_anchor}.\nPass at least 2 and 1.")
+        self.proxies = HierarchicalProxies(n_proxies, dim, c, clip_radius, to_ball)
+        self.margin, self.temperature = margin, temperature
         self.n_neighbors, self.triplets_per_anchor = n_neighbors, triplets_per_anchor
         self.label_bonus, self.distinct_ancestors, self.official_negatives = label_bonus, distinct_ancestors, official_negatives
 
+    @property
+    def c(self): return self.proxies.to_ball.c
     def forward(self, embeddings, labels=None, generator=None):
         self._check(embeddings, labels)
         rho = self.proxies.on_ball()
-        data = self._term(embeddings, rho, labels, generator)
-        return data + self._term(rho, rho, None, generator)
+        return self._term(embeddings, rho, labels, generator)[0] + self._term(rho, rho, None, generator)[0]
 
 # %% ../nbs/31_hierarchy.ipynb #9d0eb962
 from fastcore.basics import patch
@@ -198,8 +201,8 @@ def _term(self:HIERLoss, points, rho, labels, generator):
         if labels is not None: similarity = similarity + self.label_bonus * (labels[:, None] == labels)
         related = reciprocal_neighbors(similarity, self.n_neighbors)
         triplets, valid = sample_triplets(related, self.triplets_per_anchor, generator, self.official_negatives)
-    return triplet_loss(pairwise_dist(points, rho, self.c), triplets, valid, self.margin, self.temperature,
-                        self.distinct_ancestors, generator)[0]
+    return *triplet_loss(pairwise_dist(points, rho, self.c), triplets, valid, self.margin, self.temperature,
+                         self.distinct_ancestors, generator), valid
 
 # %% ../nbs/31_hierarchy.ipynb #2725e4c6
 @patch
@@ -211,5 +214,35 @@ def _check(self:HIERLoss, embeddings, labels):
         raise ValueError(f"{tuple(labels.shape)} labels for {len(embeddings)} embeddings.\nPass one integer label per row, or None.")
     if embeddings.device.type == "cpu":
         if not embeddings.isfinite().all(): raise ValueError("embeddings hold NaN or infinite values.\nLower the learning rate, or look at the input images.")
-        if self.c * embeddings.detach().square().sum(1).max() >= 1:
-            raise ValueError(f"embeddings lie outside the ball of curvature -{self.c}.\nEnd the network with ToPoincare(c={self.c}).")
+        c = self.c.item() if isinstance(self.c, Tensor) else self.c
+        if c * embeddings.detach().square().sum(1).max() >= 1:
+            raise ValueError(f"embeddings lie outside the ball of curvature -{c:.3g}.\nEnd the network with ToPoincare(c={c:.3g}).")
+
+# %% ../nbs/31_hierarchy.ipynb #10adacda
+@patch(cls_method=True)
+def official(cls:HIERLoss, **kwargs)->HIERLoss:
+    "The published code's reading, quirks included; for comparisons. `kwargs` as for `HIERLoss`."
+    return cls(**dict(label_bonus=1.0, distinct_ancestors=False, official_negatives=True) | kwargs)
+
+@patch(cls_method=True)
+def paper(cls:HIERLoss, **kwargs)->HIERLoss:
+    "The paper's text to the letter. `kwargs` as for `HIERLoss`."
+    return cls(**dict(label_bonus=0.0, distinct_ancestors=True, official_negatives=False) | kwargs)
+
+# %% ../nbs/31_hierarchy.ipynb #f301cd50
+@patch
+@torch.no_grad()
+def diagnostics(self:HIERLoss, embeddings, labels=None, generator=None)->dict:
+    "Numbers about one batch; keys say what they are. Depth is the hyperbolic distance to the centre."
+    self._check(embeddings, labels)
+    rho, c = self.proxies.on_ball(), self.c
+    depth = lambda x: pairwise_dist(x, torch.zeros_like(x[:1]), c)[:, 0]
+    r = self.proxies.to_ball.clip_radius
+    _, same, usage, valid = self._term(embeddings, rho, labels, generator)
+    _, same_rho, usage_rho, valid_rho = self._term(rho, rho, None, generator)
+    used = (usage + usage_rho) / (usage + usage_rho).sum().clamp_min(1e-12)
+    return dict(at_clip_radius=(depth(embeddings) > 2 * r * (1 - 1e-3)).double().mean().item() if r else 0.0,
+                depth_data=depth(embeddings).mean().item(), depth_proxies=depth(rho).mean().item(),
+                proxies_in_use=int((used > 0).sum()), proxies_effective=torch.exp(-torch.xlogy(used, used).sum()).item(),
+                collisions_data=same.item(), collisions_proxies=same_rho.item(),
+                anchors_without_relatives=1 - valid.double().mean().item(), proxies_without_relatives=1 - valid_rho.double().mean().item())

@@ -30,29 +30,30 @@ class TrainConfig:
     dataset:str = "emoji"            # see `load_dataset`
     data_root:str|None = None        # None: the cache
     image_size:int = 64              # pixels a side in training
-    eval_size:int = 96               # pixels a side in evaluation
+    eval_size:int = 64               # pixels a side in evaluation
     augmentation:str = "affine"      # "affine" for drawings, "crop" for photographs
     backbone:str = "tf_efficientnet_lite0" # any timm model
     pretrained:str|bool = "auto"     # see `create_backbone`
-    freeze_batch_norm:bool = False
+    freeze_batch_norm:bool = True    # BatchNorm stays as pretrained
     dim:int = 128                    # D, width of the embedding
     c:float = 0.1                    # the ball has curvature -c
     clip_radius:float = 2.3          # r
     loss:str = "PA"                  # metric loss, see `create_loss`
     loss_weight:float = 1.0          # λ1
+    init_class_proxies:bool = True   # class proxies start at their classes' mean embeddings, not at random
     hier_weight:float = 0.5          # λ2; 0 leaves HIER out
     n_proxies:int = 512              # P, hierarchical proxies
     margin:float = 0.1               # δ
     temperature:float = 0.1          # τ
     n_neighbors:int = 20             # K
     triplets_per_anchor:int = 50     # T
-    epochs:int = 8
+    epochs:int = 6
     batch_size:int = 128
     images_per_class:int = 4         # 0: plain shuffling
     lr:float = 2e-4                  # of the backbone
     head_lr_scale:float = 5.0        # head's learning rate, times lr
     hier_lr_scale:float = 50.0       # hierarchical proxies'
-    class_lr_scale:float = 100.0     # the metric loss's class proxies'
+    class_lr_scale:float = 10.0      # class proxies' of the metric loss
     weight_decay:float = 1e-4
     warmup_epochs:int = 0            # epochs in which the backbone rests
     schedule:str = "cosine"          # "cosine" or "constant"
@@ -147,11 +148,22 @@ class Trainer:
         self.metric = create_loss(c.loss, len(train_set.class_names), c.dim).to(self.device) if c.loss_weight else None
         self.hier = HIERLoss(c.n_proxies, c.dim, c.c, c.clip_radius, c.margin, c.temperature, c.n_neighbors,
                              c.triplets_per_anchor).to(self.device) if c.hier_weight else None
+        if c.init_class_proxies: self.start_class_proxies(train_set)
         self.optimizer = torch.optim.AdamW(parameter_groups(self.model, self.metric, self.hier, c), weight_decay=c.weight_decay)
         self.sampler = ClassBalancedSampler(train_set.labels, c.batch_size, c.images_per_class, c.seed)
         self.loader = DataLoader(train_set, batch_sampler=self.sampler, num_workers=c.workers)
         self.generator = torch.Generator().manual_seed(c.seed)
         self.history, self.steps = [], c.epochs * len(self.sampler)
+
+# %% ../nbs/51_training.ipynb #fc8649a2
+@patch
+def start_class_proxies(self:Trainer, train_set):
+    "Set the metric loss's class proxies, if it has one a class, to their classes' mean directions."
+    proxies = getattr(self.metric, "proxies", None)
+    if proxies is None or proxies.shape != (len(train_set.class_names), self.config.dim): return
+    x, y = embed(self.model, train_set, workers=self.config.workers, progress=False)
+    means = nn.functional.normalize(torch.zeros(proxies.shape).index_add_(0, y, nn.functional.normalize(x)))
+    with torch.no_grad(): proxies.copy_(means * proxies.norm(dim=1).mean().cpu())
 
 # %% ../nbs/51_training.ipynb #158d7e92
 @patch
