@@ -205,10 +205,12 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                               'hier_nb.tree.proxy_parents': ('tree.html#proxy_parents', 'hier_nb/tree.py')},
             'hier_nb.visualize': { 'hier_nb.visualize._colour_ids': ('visualize.html#_colour_ids', 'hier_nb/visualize.py'),
                                    'hier_nb.visualize._frame': ('visualize.html#_frame', 'hier_nb/visualize.py'),
+                                   'hier_nb.visualize._legend': ('visualize.html#_legend', 'hier_nb/visualize.py'),
                                    'hier_nb.visualize._poincare_metric': ('visualize.html#_poincare_metric', 'hier_nb/visualize.py'),
                                    'hier_nb.visualize._thumbnails': ('visualize.html#_thumbnails', 'hier_nb/visualize.py'),
                                    'hier_nb.visualize._transparent': ('visualize.html#_transparent', 'hier_nb/visualize.py'),
                                    'hier_nb.visualize.center': ('visualize.html#center', 'hier_nb/visualize.py'),
                                    'hier_nb.visualize.map_to_disk': ('visualize.html#map_to_disk', 'hier_nb/visualize.py'),
+                                   'hier_nb.visualize.place_proxies': ('visualize.html#place_proxies', 'hier_nb/visualize.py'),
                                    'hier_nb.visualize.plot_retrieval': ('visualize.html#plot_retrieval', 'hier_nb/visualize.py'),
                                    'hier_nb.visualize.plot_run': ('visualize.html#plot_run', 'hier_nb/visualize.py')}}}

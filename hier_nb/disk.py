@@ -83,11 +83,11 @@ def plot_points(x:Tensor, # samples in the disk, (N, 2)
 
 # %% ../nbs/01_disk.ipynb #a8ad1923
 def class_colors(labels)->np.ndarray: # (N, 4), the same class always the same colour
-    "Colours for integer labels; few classes get distinct ones (Okabe & Ito's, safe for colour-blind readers), many a wheel."
+    "Colours for integer labels; up to ten classes get distinct ones (Okabe & Ito's, chosen for colour-blind readers, grey, brown and violet), many a wheel."
     labels = np.asarray(labels)
     from matplotlib import colormaps, colors
-    okabe_ito = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999"]
-    if labels.size and labels.max() < len(okabe_ito): return np.array([colors.to_rgba(c) for c in okabe_ito])[labels]
+    few = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999", "#7F5539", "#6A3D9A"]
+    if labels.size and labels.max() < len(few): return np.array([colors.to_rgba(c) for c in few])[labels]
     return colormaps["twilight_shifted"]((labels * 0.618034) % 1)
 
 # %% ../nbs/01_disk.ipynb #33b23a07

@@ -34,9 +34,11 @@ def _choose(mask:Tensor, # which columns may be chosen, boolean (N, M)
 # %% ../nbs/31_hierarchy.ipynb #e926f954
 def _rand(*shape, like:Tensor, generator=None): # uniform [0, 1) float32 on `like`'s device
     device = like.device if generator is None else generator.device
-    return torch.rand(*shape, device=device, generator=generator).to(like.device, non_blocking=True)
+    pin = like.device.type == "cuda" and torch.device(device).type == "cpu" # or the copy would stall the GPU's queue
+    return torch.rand(*shape, device=device, generator=generator, pin_memory=pin).to(like.device, non_blocking=True)
 
 # %% ../nbs/31_hierarchy.ipynb #11b4d74f
+@torch.compiler.disable
 def sample_triplets(related:Tensor, # symmetric boolean table, (N, N), diagonal False
                     n:int, # triplets per anchor
                     generator:torch.Generator|None=None, # source of randomness
@@ -140,6 +142,7 @@ class _TripletLoss(torch.autograd.Function):
     def backward(ctx, g, *_): return (g * ctx.saved_tensors[0],) + (None,) * 7
 
 # %% ../nbs/31_hierarchy.ipynb #0a9d56a7
+@torch.compiler.disable
 @full_precision
 def triplet_loss(distances:Tensor, # points to proxies, (N, P)
                  triplets:Tensor, # point indices i, j, k, (3, N, T)
