@@ -210,5 +210,5 @@ class ToPoincare(nn.Module):
     def forward(self, u):
         if self.clip_radius is not None: u = (soft_clip if self.soft else clip_norm)(u, self.clip_radius)
         x = expmap0(u, self.c)
-        return riemannian_gradient(x, self.c) if self.riemannian else x
+        return riemannian_gradient(x, self.c) if self.riemannian and torch.is_grad_enabled() else x
     def extra_repr(self): return f"c={self.c if self.log_c is None else self.log_c.exp().item():.3g}{' (learned)' if self.log_c is not None else ''}, clip_radius={self.clip_radius}, soft={self.soft}"

@@ -188,7 +188,9 @@ def create_model(name:str="tf_efficientnet_lite0", # any timm model
     "Backbone and head."
     backbone = create_backbone(name, pretrained, pool, **kwargs)
     head = None if dim is None else Head(backbone.num_features, dim, c, clip_radius, inside)
-    return EmbeddingModel(backbone, head, freeze_batch_norm, freeze_patch_embed)
+    model = EmbeddingModel(backbone, head, freeze_batch_norm, freeze_patch_embed)
+    model.config = dict(name=name, dim=dim, c=c, clip_radius=clip_radius, freeze_batch_norm=freeze_batch_norm, freeze_patch_embed=freeze_patch_embed, inside=inside, pool=pool, **kwargs)
+    return model
 
 # %% ../nbs/20_models.ipynb #21d51735
 @torch.no_grad()
