@@ -33,8 +33,8 @@ def process_group(device:str|None=None, # see `local_device`
     where = local_device(device)
     if where.type == "cuda": torch.cuda.set_device(where)
     dist.init_process_group("nccl" if where.type == "cuda" else "gloo", timeout=timedelta(minutes=minutes))
-    try: yield where
-    finally: dist.destroy_process_group()
+    yield where
+    dist.destroy_process_group() # not after an exception: the others would notice our leaving before our reason is written down
 
 # %% ../nbs/50_distributed.ipynb #1bc1066f
 class _Gather(torch.autograd.Function):

@@ -208,7 +208,7 @@ def embed(model, # EmbeddingModel
     device = device or next(model.parameters()).device
     was_training, f = model.training, (model.features if raw_features else model)
     model.eval()
-    loader = DataLoader(dataset, batch_size, num_workers=workers)
-    out = [(f(x.to(device)).float().cpu(), y) for x, y, _ in tqdm(loader, desc="embedding", leave=False, disable=not progress)]
+    loader, dtype = DataLoader(dataset, batch_size, num_workers=workers), next(model.parameters()).dtype
+    out = [(f(x.to(device, dtype)).float().cpu(), y) for x, y, _ in tqdm(loader, desc="embedding", leave=False, disable=not progress)]
     model.train(was_training)
     return tuple(torch.cat(t) for t in zip(*out))

@@ -147,7 +147,7 @@ def _block(self:Index, x, Q, shift, k, extra, own):
 def search(self:Index,
            queries:Tensor|None, # points in the ball, (Q, D); None: the gallery's own points, each without itself
            k:int, # how many neighbours
-           block_bytes:int=256_000_000, # size of one block of scores
+           block_bytes:int=128_000_000, # size of one block of scores
           )->tuple[Tensor, Tensor]: # distances (Q, k), ascending (1 − cosine for c = 0), and rows of the gallery (Q, k)
     "The `k` nearest of every query. Raises ValueError for `k` above the gallery's size, NaN, or points outside the ball."
     x, n = self._check_search(queries, k)

@@ -60,6 +60,17 @@ def subset(self:ImageDataset, keep)->ImageDataset: # keep: indices, in order
         if hasattr(self, name): v = getattr(self, name); setattr(out, name, v[keep] if isinstance(v, Tensor) else [v[i] for i in keep])
     return out
 
+# %% ../nbs/10_pictures.ipynb #6ba6089d
+@patch
+def of_classes(self:ImageDataset, classes)->ImageDataset: # classes: numbers, in the new order
+    "The pictures of some classes, numbered 0, 1, … in that order."
+    classes = torch.as_tensor(classes).tolist()
+    new = torch.full((len(self.class_names),), -1); new[classes] = torch.arange(len(classes))
+    out = self.subset((new[self.labels] >= 0).nonzero().flatten())
+    out.labels, out.class_names = new[out.labels], [self.class_names[c] for c in classes]
+    if self.taxonomy: out.taxonomy = Taxonomy(self.taxonomy.levels, tuple(self.taxonomy.paths[c] for c in classes))
+    return out
+
 # %% ../nbs/10_pictures.ipynb #eb398cc1
 def read_image(path)->np.ndarray: # (H, W, 3) uint8
     "Decode a file to RGB; raises FileNotFoundError or ValueError, with the path."
@@ -115,20 +126,21 @@ def create_transform(train:bool, # augment?
                      std:tuple=(0.5, 0.5, 0.5), # per channel
                      augmentation:str="crop", # "crop" for photographs, "affine" for drawings
                      min_scale:float=0.2, # smallest area of a random crop; published: 0.2 for ViT, 0.08 for ResNet-50
+                     resize:int|None=None, # shorter side before the centre crop of an evaluation; None: 256/224 of `size`
                     ): # callable: uint8 (3, H, W) -> float32 (3, size, size)
     "Training or evaluation transform."
     if augmentation not in _augmentations: raise ValueError(f"augmentation {augmentation!r} is unknown.\nChoose one of: {', '.join(_augmentations)}.")
-    return v2.Compose([*_augmentations[augmentation](train, size, min_scale),
+    return v2.Compose([*_augmentations[augmentation](train, size, min_scale, resize),
                        v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
 
 # %% ../nbs/10_pictures.ipynb #0229d39b
-def _crop(train, size, min_scale):
+def _crop(train, size, min_scale, resize):
     bicubic = v2.InterpolationMode.BICUBIC
     if train: return v2.RandomResizedCrop(size, (min_scale, 1), interpolation=bicubic, antialias=True), v2.RandomHorizontalFlip()
-    return v2.Resize(size * 256 // 224, interpolation=bicubic, antialias=True), v2.CenterCrop(size)
+    return v2.Resize(resize or size * 256 // 224, interpolation=bicubic, antialias=True), v2.CenterCrop(size)
 
 # %% ../nbs/10_pictures.ipynb #b0750960
-def _affine(train, size, min_scale):
+def _affine(train, size, min_scale, resize):
     if not train: return v2.Resize((size, size), antialias=True),
     return (v2.Resize((size, size), antialias=True),
             v2.RandomAffine(15, (.08, .08), (.8, 1.1), interpolation=v2.InterpolationMode.BILINEAR, fill=255),
