@@ -6,7 +6,7 @@
 __all__ = ['DecodedImages', 'shrink', 'decoded']
 
 # %% ../nbs/14_cache.ipynb #47afb130
-import hashlib, json, os, shutil, tempfile, zlib
+import copy, hashlib, json, os, tempfile, zlib
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
@@ -52,7 +52,7 @@ class _Shrunk: # what workers run: one picture, or why not
 def _first(batch): return batch[0]
 
 def _build(dataset, short_side, errors, workers, progress, out):
-    "Write the cache of `dataset` into the folder `out`; returns (row, message) of what could not be read."
+    "Write the cache of `dataset` into the folder `out`, with what could not be read and why."
     from torch.utils.data import DataLoader
     from tqdm.auto import tqdm
     loader = DataLoader(_Shrunk(dataset.images, short_side), 1, num_workers=workers, collate_fn=_first)
@@ -87,7 +87,6 @@ def decoded(dataset:ImageDataset, # from files
             progress:bool=True,
            )->ImageDataset: # the same, reading from the cache
     "Build the cache if it is not there, and read from it. Safe to call from several processes at once."
-    import warnings
     from filelock import FileLock
     if short_side < 1: raise ValueError(f"short_side={short_side} is no size.\nPass a number of pixels, e.g. 256.")
     out = Path(folder)/f"{dataset.name or 'pictures'}-{dataset.split or 'all'}-{short_side}px-{_fingerprint(dataset, short_side)}"
@@ -101,9 +100,6 @@ def decoded(dataset:ImageDataset, # from files
                     os.replace(made, out)
     bad = dict(json.loads((out/"about.json").read_text())["unreadable"])
     if bad and errors == "raise": raise ValueError(f"{next(iter(bad.values()))}\nReplace the file, or load with errors='skip'.")
-    whole = ImageDataset(DecodedImages(out), dataset.labels, dataset.class_names, dataset.paths, dataset.taxonomy, dataset.transform, dataset.name, dataset.split)
-    for name in ("styles", "is_query"):
-        if hasattr(dataset, name): setattr(whole, name, getattr(dataset, name))
-    if not bad: return whole
-    warnings.warn(f"{len(bad)} of {len(dataset)} pictures of {dataset.name}/{dataset.split} are left out: {'; '.join(list(bad.values())[:5])}", stacklevel=2)
-    return whole.subset(n for n in range(len(whole)) if n not in bad)
+    whole = copy.copy(dataset)
+    whole.images = DecodedImages(out)
+    return whole.leaving_out(bad)

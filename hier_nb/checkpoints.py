@@ -8,7 +8,6 @@ __all__ = ['write_atomic', 'write_json', 'write_tensors', 'save_checkpoint', 'ch
 # %% ../nbs/51_checkpoints.ipynb #6e8e6058
 import hashlib, json, os, shutil, tempfile, warnings
 from pathlib import Path
-from torch import Tensor
 
 # %% ../nbs/51_checkpoints.ipynb #62b7da17
 def write_atomic(path:Path, # target

@@ -60,6 +60,14 @@ def subset(self:ImageDataset, keep)->ImageDataset: # keep: indices, in order
         if hasattr(self, name): v = getattr(self, name); setattr(out, name, v[keep] if isinstance(v, Tensor) else [v[i] for i in keep])
     return out
 
+@patch
+def leaving_out(self:ImageDataset, bad:dict)->ImageDataset: # bad: index -> why
+    "The dataset without some pictures; a warning names them."
+    if not bad: return self
+    import warnings
+    warnings.warn(f"{len(bad)} of {len(self)} pictures of {self.name}/{self.split} are left out: " + "; ".join(list(bad.values())[:5]) + ("; …" if len(bad) > 5 else ""), stacklevel=3)
+    return self.subset(i for i in range(len(self)) if i not in bad)
+
 # %% ../nbs/10_pictures.ipynb #6ba6089d
 @patch
 def of_classes(self:ImageDataset, classes)->ImageDataset: # classes: numbers, in the new order
@@ -113,11 +121,7 @@ def find_unreadable(images, # a sequence whose items may raise
 @patch
 def without_unreadable(self:ImageDataset, progress:bool=True)->ImageDataset:
     "The dataset without pictures that cannot be read; a warning names them."
-    bad = find_unreadable(self.images, progress=progress)
-    if not bad: return self
-    import warnings
-    warnings.warn(f"{len(bad)} of {len(self)} pictures of {self.name}/{self.split} are left out: " + "; ".join(list(bad.values())[:5]) + ("; …" if len(bad) > 5 else ""), stacklevel=2)
-    return self.subset(i for i in range(len(self)) if i not in bad)
+    return self.leaving_out(find_unreadable(self.images, progress=progress))
 
 # %% ../nbs/10_pictures.ipynb #394cfe90
 def create_transform(train:bool, # augment?

@@ -19,9 +19,8 @@ from .config import TrainConfig, load_config, make_config, parse_words
 from .datasets import load_dataset
 from .distributed import is_main, launch, process_group, world_size
 from .metrics import retrieval_report
-from .models import create_model
 from .pictures import create_transform
-from .trainer import Trainer, embed_everywhere, mix
+from .trainer import Trainer, configured_model, embed_everywhere, mix
 _all_ = ["TrainConfig"]
 
 # %% ../nbs/54_training.ipynb #6996e067
@@ -102,7 +101,7 @@ def load_result(out_dir, # of a finished run
     if not (out/"result.json").is_file(): raise FileNotFoundError(f"There is no finished run in {out}: result.json is missing.\nTrain first, or resume it.")
     r, t = json.loads((out/"result.json").read_text(encoding="utf-8")), load_file(out/"embeddings.safetensors")
     config = make_config(**r["config"])
-    model = create_model(config.backbone, config.dim, config.c, config.clip_radius, False, config.freeze_batch_norm, config.freeze_patch_embed, config.inside, **config.backbone_settings)
+    model = configured_model(config, pretrained=False)
     model.load_state_dict(load_file(out/"weights.safetensors")); model.eval()
     whole = lambda d: d and {**d, "recall": {int(k): v for k, v in d["recall"].items()}}
     return TrainResult(config, whole(r["raw_features"]), whole(r["before"]), whole(r["after"]), r["history"], t["embeddings"], t["labels"], t.get("proxies"), model,
