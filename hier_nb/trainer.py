@@ -8,7 +8,7 @@ __all__ = ['mix', 'Keyed', 'KeyedBatches', 'Step', 'parameter_groups', 'create_o
 
 # %% ../nbs/53_trainer.ipynb #62a4f59a
 import hashlib, math, signal, sys, threading, time, warnings
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 import json, torch
@@ -16,12 +16,12 @@ from fastcore.basics import patch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
-from .checkpoints import load_checkpoint, save_checkpoint
+from .checkpoints import load_checkpoint, save_checkpoint, write_json
 from .config import TrainConfig, set_lr
 from .distributed import gather, is_main, local_device, rank, shard, unshard, world_size
 from .hierarchy import HIERLoss
 from .losses import create_loss
-from .models import create_model, embed
+from .models import create_model, embed, keep_memory
 from .samplers import ClassBalancedSampler
 
 # %% ../nbs/53_trainer.ipynb #37cdbe8b
@@ -80,6 +80,7 @@ class Trainer:
     def __init__(self, config:TrainConfig, train_set, out_dir=None):
         self.config, c = config.check(), config
         self.device, self.out = local_device(c.device), Path(out_dir) if out_dir else None
+        if self.device.type == "cpu": keep_memory()
         torch.manual_seed(mix("weights", c.seed))
         self.step = Step(*self._parts(train_set), c).to(self.device)
         if c.precision == "float64": self.step.double()
@@ -301,10 +302,21 @@ def fit(self:Trainer, after_epoch=None, progress:bool=True):
                 speed = c.batch_size / max(1e-9, time.time() - t); t = time.time()
                 bar.update(); bar.set_postfix({k: f"{v:.3f}" for k, v in self.history[-1].items()} | {"epoch": epoch + 1, "img/s": f"{speed:.0f}"}, refresh=False)
                 for w in log: w(self.history[-1] | {"images per second": speed, "learning rate": self.optimizer.param_groups[0]["lr"]}, self.done)
+                self._tell()
                 if self._agree_to_stop(): self._leave()
                 if self.done >= self.steps: break
             if after_epoch: after_epoch(self, epoch); t = time.time()
+            self._tell(True)
             if (epoch + 1) % c.save_every == 0 or self.done >= self.steps: self.save()
+
+# %% ../nbs/53_trainer.ipynb #ccf568fd
+@patch
+def _tell(self:Trainer, now=False):
+    if not (self.out and is_main()) or not now and time.time() < getattr(self, "told", 0) + 2: return
+    self.told = time.time()
+    recall = {f"recall_at_{k}": v for k, v in self.validation[-1]["recall"].items()} if self.validation else {}
+    with suppress(OSError): # a full disk must not end the run
+        write_json(self.out/"progress.json", dict(step=self.done, steps=self.steps, epoch=(self.done - 1) // self.per_epoch + 1, epochs=self.config.epochs, time=self.told) | self.history[-1] | recall)
 
 # %% ../nbs/53_trainer.ipynb #e3764aeb
 def _writers(out, config): # functions (dict of numbers, step)

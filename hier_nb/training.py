@@ -27,7 +27,9 @@ _all_ = ["TrainConfig"]
 def evaluate(model, dataset, config:TrainConfig, raw_features:bool=False, progress:bool=True)->tuple: # report, embeddings, labels
     "Report {'recall': {k: ·}, 'nearest': {level: ·}} with embeddings and labels. Raw features are compared by cosine."
     x, y = embed_everywhere(model, dataset, config, raw_features, progress)
-    return retrieval_report(x, y, getattr(dataset, "taxonomy", None), getattr(dataset, "is_query", None), _ks(config, dataset), 0 if raw_features else config.c), x, y
+    return _report(x, y, dataset, config, 0 if raw_features else config.c), x, y
+
+def _report(x, y, dataset, config, c): return retrieval_report(x, y, getattr(dataset, "taxonomy", None), getattr(dataset, "is_query", None), _ks(config, dataset), c)
 
 def _ks(config, dataset): # K's that the gallery can answer
     q = getattr(dataset, "is_query", None)
@@ -159,7 +161,8 @@ def _first_reports(t, train_set, eval_set, resume, progress): # of raw features 
         t.out.mkdir(parents=True, exist_ok=True); t.config.save(t.out/"config.yaml")
         if not t.done and (t.out/"checkpoints").exists():
             import shutil; shutil.rmtree(t.out/"checkpoints") # of a run that this one replaces
-    raw, before = (evaluate(t.model, eval_set, t.config, r, progress)[0] for r in (True, False))
+    raw, f, y = evaluate(t.model, eval_set, t.config, True, progress)
+    with torch.no_grad(): before = _report(t.model.head(f.to(next(t.model.parameters()))).float().cpu(), y, eval_set, t.config, t.config.c) # the same pictures need only the head
     if t.config.init_class_proxies and not t.done: t.start_class_proxies(train_set)
     if t.out and is_main(): write_json(t.out/"start.json", [raw, before])
     return raw, before
