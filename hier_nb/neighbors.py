@@ -148,27 +148,28 @@ def search(self:Index,
            queries:Tensor|None, # points in the ball, (Q, D); None: the gallery's own points, each without itself
            k:int, # how many neighbours
            block_bytes:int=128_000_000, # size of one block of scores
+           own:Tensor|None=None, # each query's own row in the gallery, never returned, (Q,)
           )->tuple[Tensor, Tensor]: # distances (Q, k), ascending (1 − cosine for c = 0), and rows of the gallery (Q, k)
     "The `k` nearest of every query. Raises ValueError for `k` above the gallery's size, NaN, or points outside the ball."
-    x, n = self._check_search(queries, k)
+    x, n = self._check_search(queries, k, own)
     Q = _lift(x, self.c, -1)
     shift, Q = Q @ self.mean, Q.float()
-    own = torch.arange(len(x), device=x.device) if queries is None else None
+    own = torch.arange(len(x), device=x.device) if queries is None else own
     row_bytes = 4 * max(16 * min(k + 8, n), len(self) if self.backend == "torch" else 0)
     rows = torch.arange(len(x), device=x.device).split(max(1, block_bytes // row_bytes))
     d, i = x.new_empty(len(x), k), torch.empty(len(x), k, dtype=torch.long, device=x.device)
-    for r in rows: d[r[0]:r[-1] + 1], i[r[0]:r[-1] + 1] = self._block(x[r], Q[r], shift[r], k, 8, own if own is None else r)
+    for r in rows: d[r[0]:r[-1] + 1], i[r[0]:r[-1] + 1] = self._block(x[r], Q[r], shift[r], k, 8, None if own is None else own[r])
     return d, i
 
 # %% ../nbs/02_neighbors.ipynb #7c1e18f6
 @patch
-def _check_search(self:Index, queries, k):
-    x, n = (self.gallery, len(self) - 1) if queries is None else (queries.detach().to(self.gallery.device), len(self))
+def _check_search(self:Index, queries, k, own=None):
+    x, n = (self.gallery, len(self) - 1) if queries is None else (queries.detach().to(self.gallery.device), len(self) - (own is not None))
     if x.ndim != 2 or x.shape[1] != self.gallery.shape[1]:
         raise ValueError(f"Search got queries {tuple(x.shape)} and gallery {tuple(self.gallery.shape)}.\nPass two tables of one width: (Q, D) and (N, D).")
     if not 1 <= k <= n:
         raise ValueError(f"k={k} neighbours were asked of {n} candidates.\nPass 1 <= k <= {n}" +
-                         (" (a point is not its own neighbour)." if queries is None else "."))
+                         (" (a point is not its own neighbour)." if queries is None or own is not None else "."))
     if queries is not None: _check_points("queries", x, self.c)
     return x, n
 

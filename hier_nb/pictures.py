@@ -20,14 +20,17 @@ from fastcore.basics import patch
 class Taxonomy:
     "What a class belongs to, level by level; `paths[label]` has one name per level."
     levels:tuple # names of the levels, coarse to fine
-    paths:tuple # per class, a tuple of names as long as `levels`
+    paths:tuple # per class, a tuple of names as long as `levels`, or None
 
-    def ids(self, level:str)->Tensor: # (n_classes,) integers
+    def __post_init__(self):
+        for label, p in enumerate(self.paths):
+            if p is not None and len(p) != len(self.levels): raise ValueError(f"The path of class {label}, {p!r}, has {len(p)} names for {len(self.levels)} levels.\nGive one name per level, or None.")
+    def ids(self, level:str)->Tensor: # (n_classes,) integers; −1 for a class without a path
         "Integer label of every class at a level; two classes agree if their whole paths down to it do."
         if level not in self.levels: raise ValueError(f"level {level!r} is not in this taxonomy.\nIts levels are {', '.join(self.levels)}.")
         n = self.levels.index(level) + 1
-        order = {p: i for i, p in enumerate(sorted({p[:n] for p in self.paths}))}
-        return torch.tensor([order[p[:n]] for p in self.paths])
+        order = {p: i for i, p in enumerate(sorted({p[:n] for p in self.paths if p}))}
+        return torch.tensor([order[p[:n]] if p else -1 for p in self.paths])
 
 # %% ../nbs/10_pictures.ipynb #6cf4309b
 class ImageDataset(Dataset):
