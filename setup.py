@@ -16,7 +16,7 @@ setup(
     keywords=cfg["keywords"].split(), license=cfg["license"], license_files=["LICENSE"],
     long_description=readme.read_text(encoding="utf-8") if readme.exists() else "",
     long_description_content_type="text/markdown",
-    packages=["hier_nb"], package_data={"hier_nb": ["data/*", "recipes/*"]},
+    packages=["hier_nb"], package_data={"hier_nb": ["data/*", "recipes/*", "static/*"]},
     python_requires=">=" + cfg["min_python"], install_requires=cfg["requirements"].split(), extras_require=extras,
     entry_points={"console_scripts": cfg["console_scripts"].split(), "nbdev": ["hier_nb=hier_nb._modidx:d"]},
 )

@@ -11,6 +11,7 @@ import json
 import networkx as nx, torch
 from pathlib import Path
 from torch import Tensor
+from .files import write_atomic
 from .geometry import pairwise_dist
 
 # %% ../nbs/42_tree.ipynb #e6ff19bb
@@ -183,14 +184,10 @@ def name_nodes(tree:nx.DiGraph, # from `build_tree`; changed in place
 # %% ../nbs/42_tree.ipynb #59a6d326
 def save_tree(tree:nx.DiGraph, path):
     "Write `.nwk`, `.json` or `.parquet`, atomically, by the path's suffix."
-    import os
     path = Path(path)
     write = dict([(".nwk", _write_newick), (".json", _write_json), (".parquet", _write_parquet)]).get(path.suffix)
     if write is None: raise ValueError(f"{path.name} is none of the known kinds.\nName the file .nwk, .json or .parquet.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tmp = path.with_name(f".{path.stem}.{os.getpid()}.tmp")
-    try: write(tree, tmp); os.replace(tmp, path)
-    finally: tmp.unlink(missing_ok=True)
+    write_atomic(path, lambda p: write(tree, p))
 
 def _root(tree): return next(n for n in tree if tree.in_degree(n) == 0)
 

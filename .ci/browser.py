@@ -1,0 +1,103 @@
+"The explorer in JupyterLab in a real browser: hover, click, recentre, search, select, ask, and how fast it draws. `make browser`."
+import json, os, shutil, socket, subprocess, sys, tempfile, time
+from pathlib import Path
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+setup = '''
+import json, matplotlib.pyplot as plt, numpy as np, torch
+from hier_nb.explorer import explore
+from hier_nb.geometry import ToPoincare
+from hier_nb.pictures import ImageDataset, Taxonomy
+rng = torch.Generator().manual_seed(0)
+N, K = 10_000, 10
+lab = torch.arange(N) % K
+family = torch.randn(K, 24, generator=rng)
+x = ToPoincare()(family[lab] + .4 * torch.randn(N, 24, generator=rng)); rho = ToPoincare()(torch.cat([family + .5 * torch.randn(K, 24, generator=rng) for _ in range(20)]))
+angle, r = 2 * np.pi * (lab + .35 * torch.randn(N, generator=rng)) / K, .97 * torch.rand(N, generator=rng) ** .4
+place = torch.stack([r * angle.cos(), r * angle.sin()], 1)
+colours = (plt.get_cmap("tab10")(np.arange(K))[:, :3] * 255).astype(np.uint8)
+class Pictures:
+    def __len__(self): return N
+    def __getitem__(self, i): return np.broadcast_to(colours[int(lab[i])], (24, 24, 3))
+data = ImageDataset(Pictures(), lab, [f"colour {k}" for k in range(K)], [f"{n}.png" for n in range(N)], Taxonomy(("half",), tuple((f"half {k // 5}",) for k in range(K))), transform=lambda t: t.float(), name="ten thousand", split="squares")
+class Model(torch.nn.Module):
+    def __init__(self): super().__init__(); self.w = torch.nn.Parameter(torch.zeros(1))
+    def forward(self, images): return torch.stack([x[int((torch.tensor(colours).float() - im.mean((1, 2))).norm(dim=1).argmin())] for im in images])
+w = explore(x, lab, rho, data, on_map=place, model=Model())
+w.observe(lambda _: open("selection.json", "w").write(json.dumps(w.selection)), "selection")
+w.observe(lambda _: open("speed.json", "w").write(json.dumps(w.speed)), "speed")
+w
+'''
+
+
+def main(shots=None):
+    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+    if chromium is None: print("There is no chromium on this machine, so the explorer was not tried in a browser. On Debian or Ubuntu: apt install chromium"); return 0
+    folder = Path(tempfile.mkdtemp()); shots = Path(shots or folder/"shots"); shots.mkdir(parents=True, exist_ok=True)
+    nbformat.write(new_notebook(cells=[new_code_cell(setup), new_code_cell("w.benchmark(120)"), new_code_cell("w.focus = [3, 13]")], metadata=dict(kernelspec=dict(name="python3", display_name="Python 3"))), folder/"explorer.ipynb")
+    for n, c in (("ask", (214, 39, 40)),): Image.new("RGB", (30, 20), c).save(folder/f"{n}.png") # matplotlib's fourth colour
+    (folder/"bad.png").write_text("no picture")
+    with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=", "--allow-root", "--LabApp.expose_app_in_browser=True", f"--notebook-dir={folder}"],
+                              stdout=open(folder/"server.log", "w"), stderr=subprocess.STDOUT, env=os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"})
+    try:
+        with sync_playwright() as p: return look(p, chromium, port, folder, shots)
+    finally: server.terminate(); server.wait()
+
+
+def look(p, chromium, port, folder, shots):
+    browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    page = browser.new_page(viewport=dict(width=1500, height=1000)); errors = []
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    for _ in range(60):
+        try: page.goto(f"http://127.0.0.1:{port}/lab/tree/explorer.ipynb"); break
+        except Exception: time.sleep(.5)
+    page.wait_for_function("window.jupyterapp && document.querySelector('.jp-Notebook')", timeout=60_000)
+    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=60_000)
+    run = lambda: page.evaluate("void jupyterapp.commands.execute('notebook:run-cell-and-select-next')")
+    page.evaluate("void jupyterapp.commands.execute('application:toggle-left-area')")
+    run()
+    page.wait_for_function("document.querySelector('.hx')?.explorer?.state().ready", timeout=120_000)
+    page.evaluate("document.querySelector('.jp-OutputArea .hx').scrollIntoView()"); time.sleep(1)
+    state = lambda: page.evaluate("(() => { const s = document.querySelector('.hx').explorer.state(); return { node: s.node, marked: s.marked, scale: s.scale, panel: s.panel, view: s.view, hover: s.hover } })()")
+    at = lambda what, n: page.evaluate(f"(() => {{ const e = document.querySelector('.hx').explorer, b = document.querySelector('.hx-canvas').getBoundingClientRect(), p = e.{what}({n}); return [b.left + p[0], b.top + p[1]] }})()")
+    shot = lambda name: page.locator(".hx").first.screenshot(path=shots/f"{name}.png")
+    selected = lambda: json.loads((folder/"selection.json").read_text())
+    done = []
+    def check(name, ok): done.append(ok); print(("ok      " if ok else "FAILED  ") + name); ok or shot("failed-" + str(len(done)))
+    shot("1-start"); check("10,000 pictures are announced", "10,000 pictures" in state()["panel"])
+    page.mouse.move(*at("screen", 100)); time.sleep(.4); shot("2-hover")
+    tip = page.locator(".hx-tip"); check("hover shows a picture and its class", tip.is_visible() and "colour" in tip.inner_text() and tip.locator("canvas").count() == 1 or "below" in tip.inner_text())
+    page.mouse.click(*at("node", 60)); time.sleep(.6); shot("3-node"); s = state()
+    check("a click on a node shows what is below it", s["node"] >= 0 and "pictures below it" in s["panel"] and "path to the root".upper() in s["panel"].upper() and page.locator(".hx-panel .hx-thumb").count() > 0)
+    check("the selection comes back to Python", len(selected()) == s["marked"] > 0)
+    crumbs = page.locator(".hx-crumb"); crumbs.last.click(); time.sleep(.8); check("the path leads to the root", state()["marked"] == 10_000)
+    before = state()["view"]; page.mouse.dblclick(*at("screen", 7)); time.sleep(.8); shot("4-recentred")
+    b = page.locator(".hx-canvas").bounding_box(); X, Y = at("screen", 7); check("a double click brings a point to the centre", state()["view"] != before and abs(X - b["x"] - b["width"] / 2) < 25 and abs(Y - b["y"] - b["height"] / 2) < 25)
+    v = state()["view"]; page.mouse.move(b["x"] + 300, b["y"] + 300); page.mouse.down(); page.mouse.move(b["x"] + 360, b["y"] + 330, steps=6); page.mouse.up(); check("a drag moves", state()["view"] != v)
+    page.mouse.wheel(0, -600); time.sleep(.3); check("the wheel zooms", state()["scale"] > 1.5); shot("5-zoomed")
+    page.click(".hx-home"); time.sleep(.8); check("reset goes back", state()["scale"] == 1 and state()["view"] == [1, 0, 0, 0])
+    page.fill(".hx-search", "colour 4"); page.press(".hx-search", "Enter"); time.sleep(.9); shot("6-search"); check("search finds a class", state()["marked"] == 1000 and all(i % 10 == 4 for i in selected()))
+    page.fill(".hx-search", "nothing"); page.press(".hx-search", "Enter"); time.sleep(.4); check("an unknown name is said", "nothing is called that" in state()["panel"] and selected() == [])
+    page.select_option(".hx-by", label="error"); time.sleep(.3); shot("7-error")
+    page.set_input_files(".hx-file", folder/"ask.png"); page.wait_for_function("document.querySelector('.hx-panel').innerText.includes('lands near')", timeout=20_000); time.sleep(.8); shot("8-query")
+    check("a picture of one's own lands among its like", "lands near colour 3" in state()["panel"] and all(i % 10 == 3 for i in selected()))
+    page.set_input_files(".hx-file", folder/"bad.png"); page.wait_for_function("document.querySelector('.hx-panel').innerText.includes('did not work')", timeout=20_000); check("a file that is no picture is said", "is not a picture" in state()["panel"])
+    page.click(".hx-home"); time.sleep(.6); b = page.locator(".hx-canvas").bounding_box(); page.keyboard.down("Shift"); page.mouse.move(b["x"] + 400, b["y"] + 250); page.mouse.down()
+    for dx, dy in ((150, 0), (150, 150), (0, 150), (0, 0)): page.mouse.move(b["x"] + 400 + dx, b["y"] + 250 + dy, steps=3)
+    page.mouse.up(); page.keyboard.up("Shift"); time.sleep(.5); shot("9-lasso"); check("a line around points selects them", 0 < state()["marked"] == len(selected()) < 10_000)
+    page.evaluate("document.querySelector('.hx-canvas').focus()"); page.keyboard.press("ArrowLeft"); page.keyboard.press("Escape"); check("the keyboard moves and clears", state()["marked"] == 0 and state()["view"] != [1, 0, 0, 0])
+    run(); t = time.time()
+    while not (folder/"speed.json").exists() and time.time() < t + 60: time.sleep(.2)
+    speed = json.loads((folder/"speed.json").read_text()); check(f"it draws: {speed['points']:,} points, {speed['nodes']} nodes: {speed['draw_ms']:.1f} ms of drawing, {1000 / speed['frame_ms']:.0f} frames a second", speed["points"] == 10_000)
+    run(); time.sleep(1); check("focus from Python marks in the browser", state()["marked"] == 2)
+    check("no error in the page" + "".join("\n" + e for e in errors[:3]), not errors)
+    browser.close()
+    print(f"{sum(done)} passed, {len(done) - sum(done)} failed; screenshots in {shots}")
+    return int(not all(done))
+
+
+if __name__ == "__main__": sys.exit(main(*sys.argv[1:2]))
