@@ -134,7 +134,12 @@ def run_grid(notebook, # a notebook with a cell tagged `parameters`, or a functi
         if todo:
             with _engine(address, gpus, cpus) as ray: _drive(ray, notebook, todo, *_share(ray.cluster_resources(), gpus_per_run, cpus_per_run), retries, also, view)
         view.close()
-    return grid_table(out)
+    return _with_news(grid_table(out), view.said)
+
+def _with_news(t, said): # where a state could not be written down, on a full disk say
+    for n, r in enumerate(t.run):
+        if r in said and t.loc[n, "state"] != said[r]["state"]: t.loc[n, ["state", "error"]] = said[r]["state"], said[r].get("error") or ""
+    return t
 
 # %% ../nbs/58_runs.ipynb #87ac93bb
 def _create(out, notebook, runs, revision):
@@ -161,7 +166,7 @@ class _View:
         self.was = {f: read_state(f).get("state") for f in folders}
         self.now = {f: s for f, s in self.was.items() if s == "done"} # ended in this call, or before
         self.begun = {f for f in folders if read_state(f).get("attempts", 0) > 0 and self.was[f] != "done"}
-        self.handle = self._display()
+        self.said, self.handle = {}, self._display()
     def _display(self):
         if not (self.progress and "IPython" in sys.modules): return None
         from IPython import get_ipython
@@ -176,7 +181,7 @@ class _View:
 
 # %% ../nbs/58_runs.ipynb #a6d5f8db
 def _ended(self, folder, s, again):
-    if not again: self.now[folder] = s["state"]
+    if not again: self.now[folder] = s["state"]; self.said[folder.name] = s
     if self.progress and self.handle is None and (s["state"] != "done" or not sys.stdout.isatty()):
         self._clear()
         print(f"{folder.name} {s['state']}" + (f": {s['error']}" if s.get("error") else "") + (", is tried again" if again else ""), flush=True)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['evaluate', 'hold_out', 'TrainResult', 'environment', 'save_result', 'load_result', 'load_split', 'train', 'train_cli',
-           'TrainConfig']
+           'explore_run', 'TrainConfig']
 
 # %% ../nbs/54_training.ipynb #e40cfee6
 import json, os, platform, subprocess, sys, time
@@ -191,3 +191,13 @@ def train_cli(argv=None):
     except (ValueError, FileNotFoundError, ImportError, ConnectionError, FloatingPointError) as e: print(e, file=sys.stderr); return 2
     if is_main(): print(json.dumps(dict(before=r.before, after=r.after, chosen_by_validation=r.chosen), indent=1))
     return 0
+
+# %% ../nbs/54_training.ipynb #bd278db9
+def explore_run(out_dir, # of a finished run
+                dataset=None, # instead of the configured evaluation split
+                **settings, # of `explore`
+               ): # the widget
+    "The interactive disk of a run."
+    from hier_nb.explorer import explore
+    r = load_result(out_dir, dataset)
+    return explore(r.embeddings, r.labels, r.proxies, r.dataset, r.config.c, **(dict(model=r.model) | settings))
