@@ -7,7 +7,7 @@ DEMO   ?= runs/demo
 DEMO_ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help env demo test slow lab prepare clean
+.PHONY: help env demo test slow lab prepare clean site browser dist
 
 help:
 	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook"
@@ -47,4 +47,13 @@ prepare: env
 	@$(BIN)/nbdev-export && $(BIN)/nbdev-clean && $(BIN)/python .ci/readme.py
 
 clean:
-	rm -rf runs _proc _docs build dist *.egg-info
+	rm -rf runs _proc _docs _site build dist *.egg-info
+
+site: env
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/site.py
+
+browser: env
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/browser.py $(SHOTS)
+
+dist: env
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/dist.py
