@@ -104,7 +104,9 @@ def paired_differences(df:pd.DataFrame, # from `collect`
         d = (df[key == m].set_index(pair_by)[metric].dropna() - theirs).dropna()
         n, half = len(d), t.ppf((1 + level) / 2, max(len(d) - 1, 1)) * d.std() / math.sqrt(len(d)) if len(d) > 1 else math.nan
         rows[m if len(by) > 1 else m[0]] = dict(difference=d.mean(), low=d.mean() - half, high=d.mean() + half, pairs=n, better=(d > 0).mean() if n else math.nan)
-    return pd.DataFrame(rows).T.rename_axis(" / ".join(by))
+    out = pd.DataFrame(rows).T
+    out.index.names = by
+    return out
 
 # %% ../nbs/59_compare.ipynb #b0900d9a
 def plot_differences(d:pd.DataFrame, # from `paired_differences`
