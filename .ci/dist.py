@@ -43,7 +43,7 @@ def main():
         run(sys.executable, "-m", "venv", Path(d)/"env")
         run(py, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", root/"constraints.txt", wheel)
         print(run(py, "-c", program, cwd=d).strip().splitlines()[-1])
-        print(run(Path(d)/"env"/"bin"/"hier-nb-train", cwd=d).splitlines()[0])
+        print(run(Path(d)/"env"/"bin"/"hier-nb-train", "--help", cwd=d).splitlines()[0])
     print(wheel.name, f"{wheel.stat().st_size / 1e3:.0f} kB;", sdist.name, f"{sdist.stat().st_size / 1e3:.0f} kB: built, installed, used")
 
 

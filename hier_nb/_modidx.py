@@ -36,6 +36,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
             'hier_nb.compare': { 'hier_nb.compare._columns': ('compare.html#_columns', 'hier_nb/compare.py'),
                                  'hier_nb.compare._eval_split': ('compare.html#_eval_split', 'hier_nb/compare.py'),
                                  'hier_nb.compare._flat': ('compare.html#_flat', 'hier_nb/compare.py'),
+                                 'hier_nb.compare._last_validation': ('compare.html#_last_validation', 'hier_nb/compare.py'),
                                  'hier_nb.compare._latex': ('compare.html#_latex', 'hier_nb/compare.py'),
                                  'hier_nb.compare._measured': ('compare.html#_measured', 'hier_nb/compare.py'),
                                  'hier_nb.compare.collect': ('compare.html#collect', 'hier_nb/compare.py'),

@@ -29,7 +29,7 @@ def collect(out_dir, # of a grid, or several
     rows = []
     for f in tqdm(folders, desc="reading runs", leave=False, disable=not progress or measure is None):
         r = json.loads((f/"result.json").read_text(encoding="utf-8")) if (f/"result.json").is_file() else {}
-        rows.append(dict(run=f.name) | {k: v if not isinstance(v, (dict, list)) else json.dumps(v) for k, v in run_parameters(f).items()} | _flat(r) | _measured(f, measure))
+        rows.append(dict(run=f.name) | {k: v if not isinstance(v, (dict, list)) else json.dumps(v) for k, v in run_parameters(f).items()} | _flat(r) | _last_validation(r) | _measured(f, measure))
     return pd.DataFrame(rows)
 
 def _flat(r, name=""): # nested dicts of numbers -> one level
@@ -39,6 +39,10 @@ def _flat(r, name=""): # nested dicts of numbers -> one level
         if isinstance(v, dict): out |= _flat(v, f"{name}{k}.")
         elif isinstance(v, (int, float)) and not isinstance(v, bool): out[f"{name}{k}"] = v
     return out
+
+def _last_validation(r): # on held-out training classes
+    v = r.get("validation") if isinstance(r, dict) else None
+    return _flat(dict(validated={k: x for k, x in v[-1].items() if isinstance(x, dict)})) if v else {}
 
 def _measured(folder, measure):
     if measure is None: return {}
