@@ -60,7 +60,7 @@ def page(nb, path):
 conf = '''
 project, copyright, html_title = "hier_nb", "the hier_nb maintainers", "hier_nb"
 extensions = ["myst_nb", "sphinx_copybutton"]
-root_doc, exclude_patterns = "index", []
+root_doc, exclude_patterns = "index", ["_build"]
 nb_execution_mode, nb_merge_streams = "off", True
 myst_enable_extensions, myst_heading_anchors = ["dollarmath", "amsmath", "attrs_inline", "html_image"], 4
 html_theme, html_favicon, html_copy_source, html_show_sourcelink = "sphinx_book_theme", None, False, False
@@ -129,10 +129,12 @@ def main():
     (work/"_extra").mkdir(exist_ok=True); (work/"_extra"/"site.css").write_text(css, encoding="utf-8")
     formulas()
     shutil.rmtree(site, ignore_errors=True)
-    p = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-b", "html", str(work), str(site)], text=True, capture_output=True)
+    built = work/"_build"/"html" # MyST-NB leaves a copy of every notebook beside it
+    p = subprocess.run([sys.executable, "-m", "sphinx", "-q", "-b", "html", str(work), str(built)], text=True, capture_output=True)
     warnings = [l for l in p.stderr.splitlines() if "WARNING" in l or "ERROR" in l]
     print("\n".join(warnings[:40]))
     if p.returncode: sys.exit(p.stderr[-3000:])
+    shutil.move(built, site)
     by_number()
     bad, no_alt, n = check()
     print("\n".join("broken: " + b for b in bad[:60]))
