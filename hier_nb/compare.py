@@ -91,8 +91,9 @@ def _columns(df, names):
 def with_methods(df:pd.DataFrame # from `collect`, of runs of this library's trainer
                 )->pd.DataFrame: # the same with a column `method`, such as "MS + HIER"
     "Name what a run did: its metric loss, and HIER if it had a weight, with the published code's quirks if it had those."
-    loss, weight = df["loss"].fillna("PA"), df["hier_weight"].fillna(.5)
-    quirks = df["official_negatives"].fillna(False).astype(bool) if "official_negatives" in df else pd.Series(False, df.index)
+    column = lambda name, default: df[name].fillna(default) if name in df else pd.Series(default, df.index)
+    loss, weight = column("loss", "PA"), column("hier_weight", .5)
+    quirks = column("official_negatives", False).astype(bool)
     return df.assign(method=[l + (" + HIER" if w else "") + (", quirks" if q else "") for l, w, q in zip(loss, weight, quirks)])
 
 # %% ../nbs/59_compare.ipynb #97722a35
@@ -106,14 +107,16 @@ def paired_differences(df:pd.DataFrame, # from `collect`
     "Paired differences to a baseline with Student's interval."
     from scipy.stats import t
     by, pair_by = _columns(df, by), _columns(df, pair_by); _columns(df, metric)
-    key = df[by].apply(tuple, axis=1)
+    key = df[by].astype(object).where(df[by].notna(), None).apply(tuple, axis=1) # None: as the recipe says
     base = tuple(baseline) if isinstance(baseline, (tuple, list)) else (baseline,)
     if not (key == base).any(): raise ValueError(f"No run has {dict(zip(by, base))}.\nThe methods are {', '.join(map(str, dict.fromkeys(key)))}.")
-    theirs = df[key == base].set_index(pair_by)[metric].dropna()
-    if theirs.index.duplicated().any(): raise ValueError(f"Several runs of the baseline {base} share {pair_by}.\nName what tells them apart in pair_by, or leave some out.")
-    rows = {}
+    def runs(m):
+        r = df[key == m].set_index(pair_by)[metric].dropna()
+        if r.index.duplicated().any(): raise ValueError(f"Several runs of {m} share {pair_by}.\nName what tells them apart in by or pair_by, or leave some out.")
+        return r
+    theirs, rows = runs(base), {}
     for m in dict.fromkeys(key[key != base]):
-        d = (df[key == m].set_index(pair_by)[metric].dropna() - theirs).dropna()
+        d = (runs(m) - theirs).dropna()
         n, half = len(d), t.ppf((1 + level) / 2, max(len(d) - 1, 1)) * d.std() / math.sqrt(len(d)) if len(d) > 1 else math.nan
         rows[m if len(by) > 1 else m[0]] = dict(difference=d.mean(), low=d.mean() - half, high=d.mean() + half, pairs=n, better=(d > 0).mean() if n else math.nan)
     out = pd.DataFrame(rows).T
