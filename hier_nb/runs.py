@@ -52,6 +52,7 @@ def _final(folder): # Recall at the smallest K, if the run reports it
 # %% ../nbs/58_runs.ipynb #382641ca
 @contextmanager
 def _engine(address, gpus, cpus): # -> ray
+    if address and (Path.home()/".ray"/"auth_token").is_file(): os.environ.setdefault("RAY_AUTH_MODE", "token") # `ray start` asks for it, and ray.init would not send it
     try: import ray
     except ImportError: raise ImportError("Ray is missing.\nRun `pip install 'hier_nb[runs]'`.") from None
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0"); os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
