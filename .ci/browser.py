@@ -38,7 +38,7 @@ def main(shots=None):
     if chromium is None: print("There is no chromium on this machine, so the explorer was not tried in a browser. On Debian or Ubuntu: apt install chromium"); return 0
     folder = Path(tempfile.mkdtemp()); shots = Path(shots or folder/"shots"); shots.mkdir(parents=True, exist_ok=True)
     nbformat.write(new_notebook(cells=[new_code_cell(setup), new_code_cell("w.benchmark(120)"), new_code_cell("w.focus = [3, 13]")], metadata=dict(kernelspec=dict(name="python3", display_name="Python 3"))), folder/"explorer.ipynb")
-    for n, c in (("ask", (214, 39, 40)),): Image.new("RGB", (30, 20), c).save(folder/f"{n}.png") # matplotlib's fourth colour
+    Image.new("RGB", (30, 20), (214, 39, 40)).save(folder/"ask.png") # matplotlib's fourth colour
     (folder/"bad.png").write_text("no picture")
     with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
     server = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=", "--allow-root", "--LabApp.expose_app_in_browser=True", f"--notebook-dir={folder}"],
@@ -61,7 +61,7 @@ def look(p, chromium, port, folder, shots):
     page.evaluate("void jupyterapp.commands.execute('application:toggle-left-area')")
     started = "/[0-9*]/.test(document.querySelector('.jp-Cell .jp-InputPrompt')?.innerText ?? '')"
     for _ in range(8): # a notebook that is still opening swallows the command
-        page.evaluate("void jupyterapp.commands.execute('notebook:run-cell-and-select-next')")
+        run()
         try: page.wait_for_function(started, timeout=10_000); break
         except Exception: pass
     page.wait_for_function("document.querySelector('.hx')?.explorer?.state().ready", timeout=120_000)

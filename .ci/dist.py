@@ -5,10 +5,7 @@ from pathlib import Path
 root = Path(__file__).resolve().parent.parent
 program = """
 import tempfile, torch
-from pathlib import Path
 import hier_nb
-from hier_nb.hierarchy import HIERLoss
-from hier_nb.geometry import ToPoincare
 from hier_nb.pictures import ImageDataset, create_transform
 from hier_nb.config import make_config, recipe_names
 from hier_nb.training import explore_run, train

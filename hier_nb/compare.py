@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from .config import make_config
 from .explorer import read_embeddings
-from .files import write_atomic
+from .files import write_atomic, write_json
 from .metrics import hierarchy_report, query_scores
 from .training import load_split
 from .runs import grid_table
@@ -47,9 +47,7 @@ def _last_validation(r): # on held-out training classes
 def _measured(folder, measure):
     if measure is None: return {}
     f = folder/"measured.json"
-    if not f.is_file():
-        found = measure(folder)
-        write_atomic(f, lambda p: p.write_text(json.dumps(found), encoding="utf-8"))
+    if not f.is_file(): write_json(f, measure(folder))
     return _flat(json.loads(f.read_text(encoding="utf-8")))
 
 # %% ../nbs/59_compare.ipynb #5acd71e4

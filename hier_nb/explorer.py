@@ -14,8 +14,8 @@ from torch import Tensor
 from .disk import class_colors
 from .figures import place_nodes
 from .files import write_atomic
-from .geometry import midpoint
-from .neighbors import Index, knn
+from .geometry import dist, midpoint
+from .neighbors import Index
 from .pictures import read_image
 from .tree import build_tree, name_nodes
 from .visualize import center, map_to_disk, picture
@@ -65,8 +65,9 @@ def explore(embeddings:Tensor, # samples in the ball, (N, D)
     if len(rows) > n_samples: rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:n_samples].sort().values
     x, y = embeddings[rows].detach().cpu().float(), labels[rows].cpu()
     xy = on_map[rows].double() if on_map is not None else center(map_to_disk(x, c, seed=seed)) if len(x) >= 4 else torch.zeros(len(x), 2).double()
-    near = knn(x, min(k, len(x) - 1), c=c)[1] if len(x) > 1 else torch.zeros(1, 0, dtype=torch.long)
-    depth = torch.zeros(len(x)) if c == 0 else 2 / c**.5 * torch.atanh((c**.5 * x.norm(dim=1)).clamp_max(1 - 1e-7))
+    index = Index(x, c)
+    near = index.search(None, min(k, len(x) - 1))[1] if len(x) > 1 else torch.zeros(1, 0, dtype=torch.long)
+    depth = torch.zeros(len(x)) if c == 0 else dist(torch.zeros_like(x), x, c)
     w = Explorer(points=_raw(xy, np.float32), labels=_raw(y, np.int32), rows=_raw(rows, np.int32), neighbors=_raw(near, np.int32), radius=_raw(depth, np.float32))
     names = _names(y, dataset)
     tree_names = _set_tree(w, x, y, xy, proxies, c, rule, dataset, names, seed)
@@ -76,7 +77,7 @@ def explore(embeddings:Tensor, # samples in the ball, (N, D)
     w.atlas, kind, columns = _atlas(dataset, rows, tile)
     w.meta = dict(class_names=names, levels=_levels(dataset), colours=colours, node_names=tree_names, paths=[str(dataset.paths[i]) for i in rows] if dataset is not None else [""] * len(rows),
                   tile=tile, columns=columns, atlas_type=kind, size=size, live=model is not None, title=title or (f"{dataset.name}/{dataset.split}" if dataset is not None else "embeddings"))
-    if model is not None: _answer(w, Index(x, c), rows, xy, y, names, model, getattr(dataset, "transform", None))
+    if model is not None: _answer(w, index, rows, xy, y, names, model, getattr(dataset, "transform", None))
     return w
 
 # %% ../nbs/47_explorer.ipynb #a16852ad
@@ -86,12 +87,7 @@ def _names(y, dataset): return list(dataset.class_names) if dataset is not None 
 def _levels(dataset): # [{name, ids per class, names}]
     t = getattr(dataset, "taxonomy", None)
     if t is None: return []
-    out = []
-    for n, l in enumerate(t.levels):
-        ids = t.ids(l)
-        names = {int(i): p[n] for i, p in zip(ids, t.paths) if p}
-        out.append(dict(name=l, ids=ids.tolist(), names=[names[i] for i in range(len(names))]))
-    return out
+    return [dict(name=l, ids=t.ids(l).tolist(), names=t.names(l)) for l in t.levels]
 
 def _set_tree(w, x, y, xy, proxies, c, rule, dataset, names, seed): # -> names of the inner nodes
     if proxies is None or c == 0 or not len(proxies): w.home = _raw(torch.full((len(x),), -1), np.int32); return []
@@ -111,10 +107,10 @@ def _set_tree(w, x, y, xy, proxies, c, rule, dataset, names, seed): # -> names o
 def _colours(y, depth, wrong, dataset): # bytes (modes, N, 3), [{name, legend}]
     from matplotlib import colormaps
     modes, t = [], getattr(dataset, "taxonomy", None)
-    for n, l in enumerate(t.levels if t else ()):
+    for l in t.levels if t else ():
         ids = t.ids(l)[y]; known = ids >= 0
         rgb = class_colors(ids.clamp_min(0))[:, :3]; rgb[~known.numpy()] = .8
-        names = {int(i): p[n] for i, p in zip(t.ids(l), t.paths) if p}
+        names = t.names(l)
         few = int(ids.max()) < 10
         modes.append((l, rgb, [(names[i], _hex(class_colors([i])[0])) for i in ids[known].unique().tolist()] if few else []))
     modes.append(("class", class_colors(y)[:, :3], []))

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 from .disk import plot_disk, plot_geodesics, plot_points, pull, push
 from .geometry import from_lorentz, mobius_add, pairwise_dist, to_lorentz
-from .neighbors import knn
-from .tree import node_depths, tree_arrays
+from .tree import sum_up, tree_arrays
 from .visualize import _colour_ids, _legend, _thumbnails, _transparent, picture
 
 # %% ../nbs/46_figures.ipynb #e25e5957
@@ -22,9 +21,9 @@ def place_nodes(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
     parent, leaves, nodes = tree_arrays(tree)
     if len(leaves) != len(on_map): raise ValueError(f"{len(on_map)} places for a tree of {len(leaves)} samples.\nPass the map of the samples that the tree was built from.")
     X = to_lorentz(on_map.double(), 1.0)
-    total, depth = X.new_zeros(len(parent), X.shape[1]), node_depths(parent)
+    total = X.new_zeros(len(parent), X.shape[1])
     total[leaves] = X
-    for d in range(int(depth.max()), 0, -1): n = (depth == d).nonzero().squeeze(1); total.index_add_(0, parent[n], total[n])
+    sum_up(parent, total)
     length = (total[:, 0].square() - total[:, 1:].square().sum(1)).clamp_min(0).sqrt()
     return torch.where(length[:, None] > 0, from_lorentz(total / length.clamp_min(1e-300)[:, None], 1.0), torch.nan), parent, nodes
 

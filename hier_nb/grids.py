@@ -6,9 +6,9 @@
 __all__ = ['expand', 'read_grid', 'code_revision', 'run_id', 'check_grid']
 
 # %% ../nbs/56_grids.ipynb #bb5c3b12
-import ast, difflib, hashlib, itertools, json
+import ast, hashlib, itertools, json
 from pathlib import Path
-from .notebooks import check_parameters
+from .notebooks import check_names, check_parameters
 
 # %% ../nbs/56_grids.ipynb #90e3e74d
 def expand(grid, # dict: name -> value, or a list of values as an axis; or a list of such dicts, one after the other
@@ -82,5 +82,4 @@ def check_grid(notebook, runs:list[dict]):
     import inspect
     known = inspect.signature(notebook).parameters
     if any(p.kind == p.VAR_KEYWORD for p in known.values()): return
-    for n in names:
-        if n not in known: raise ValueError(f"{notebook.__name__} has no parameter {n!r}.\n" + (f"Did you mean {near[0]!r}?" if (near := difflib.get_close_matches(n, known, 1)) else f"It has: {', '.join(known)}."))
+    check_names(notebook.__name__, names, known)

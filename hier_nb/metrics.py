@@ -11,9 +11,9 @@ __all__ = ['retrieval_report', 'delta_hyperbolicity', 'rho_spectrum', 'proxy_usa
 import math, warnings
 import torch
 from torch import Tensor
-from .geometry import pairwise_dist
-from .relatedness import level_ids, neighbor_agreement, taxonomy_scores
-from .retrieval import average_linkage, bootstrap, cluster_scores, per_class, query_scores, recall_at_k
+from .geometry import dist, pairwise_dist
+from .relatedness import _agreement, level_ids, neighbor_agreement, taxonomy_scores
+from .retrieval import _search_scores, average_linkage, bootstrap, cluster_scores, per_class, query_scores, recall_at_k
 from .tree import build_tree, nearest_proxy, tree_arrays
 from .tree_metrics import _height, _some_pairs, linkage_arrays, random_tree, spearman, taxonomy_tree, tree_scores
 _all_ = ["recall_at_k", "query_scores", "bootstrap", "per_class", "cluster_scores", "neighbor_agreement", "taxonomy_scores", "tree_scores"]
@@ -31,9 +31,9 @@ def retrieval_report(embeddings:Tensor, # points in the ball, (N, D)
     q = is_query
     who = (embeddings, labels) if q is None else (embeddings[q], labels[q])
     where = dict(c=c) if q is None else dict(c=c, gallery=embeddings[~q], gallery_labels=labels[~q])
-    s = query_scores(*who, ks, **where)
+    s, nearest = _search_scores(*who, ks, where.get("gallery"), where.get("gallery_labels"), c) # one search for everything
     out = dict(recall={k: s[f"recall@{k}"].mean().item() for k in ks}, r_precision=s["r_precision"].nanmean().item(), map_at_r=s["map_at_r"].nanmean().item(),
-               nearest=neighbor_agreement(*who, taxonomy, **where))
+               nearest=_agreement(nearest, who[1], taxonomy, where.get("gallery_labels")))
     return out | (dict(interval={n: bootstrap(v, who[1]) for n, v in s.items()}) if interval else {})
 
 # %% ../nbs/44_metrics.ipynb #4cc00633
@@ -106,7 +106,6 @@ def _known(x, labels, taxonomy): # pictures whose class has a path
     return x[known], labels[known], ids[known]
 
 def _pair_distances(x, i, j, c):
-    from hier_nb.geometry import dist
     if c == 0: x = torch.nn.functional.normalize(x, dim=1); return 1 - (x[i] * x[j]).sum(1)
     return torch.cat([dist(x[a], x[b], c) for a, b in zip(i.split(20_000), j.split(20_000))])
 

@@ -31,6 +31,11 @@ class Taxonomy:
         n = self.levels.index(level) + 1
         order = {p: i for i, p in enumerate(sorted({p[:n] for p in self.paths if p}))}
         return torch.tensor([order[p[:n]] if p else -1 for p in self.paths])
+    def names(self, level:str)->list: # of strings; `names(level)[i]` is what the integer i of `ids(level)` is called
+        "The names at a level, in the order of their integers."
+        n, ids = self.levels.index(level), self.ids(level)
+        known = {int(i): p[n] for i, p in zip(ids, self.paths) if p}
+        return [known[i] for i in range(len(known))]
 
 # %% ../nbs/10_pictures.ipynb #6cf4309b
 class ImageDataset(Dataset):

@@ -9,7 +9,8 @@ __all__ = ['level_ids', 'levels_in_common', 'ranking_scores', 'taxonomy_scores',
 import torch
 from torch import Tensor
 from .geometry import pairwise_dist
-from .retrieval import _check, query_scores
+from .neighbors import knn
+from .retrieval import _check
 
 # %% ../nbs/41_relatedness.ipynb #a1860866
 def level_ids(labels:Tensor, # integers, (N,)
@@ -105,9 +106,10 @@ def neighbor_agreement(embeddings:Tensor, # points in the ball, (Q, D)
                        gallery_labels:Tensor|None=None, # (N,)
                       )->dict: # level -> fraction; "class" and then every level, fine to coarse
     "How often the nearest neighbour shares the class, and each level of the taxonomy."
-    from hier_nb.neighbors import knn
-    nearest = knn(embeddings, 1, gallery, c)[1][:, 0]
-    a, b = level_ids(labels, taxonomy), level_ids(labels if gallery is None else gallery_labels, taxonomy)[nearest]
+    return _agreement(knn(embeddings, 1, gallery, c)[1][:, 0], labels, taxonomy, gallery_labels)
+
+def _agreement(nearest, labels, taxonomy, gallery_labels): # of nearest rows that are known, (Q,)
+    a, b = level_ids(labels, taxonomy), level_ids(labels if gallery_labels is None else gallery_labels, taxonomy)[nearest]
     same = (a == b) & ((a >= 0) | (a[:, -1:] == b[:, -1:]))
     names = [*(taxonomy.levels if taxonomy else ()), "class"]
     return {l: same[:, n].double().mean().item() for n, l in reversed(list(enumerate(names)))}

@@ -8,7 +8,7 @@ __all__ = ['query_scores', 'recall_at_k', 'bootstrap', 'per_class', 'cluster_sco
 # %% ../nbs/40_retrieval.ipynb #829ac046
 import torch
 from torch import Tensor
-from .geometry import logmap0
+from .geometry import logmap0, pairwise_dist
 from .neighbors import Index
 
 # %% ../nbs/40_retrieval.ipynb #cf6f86c8
@@ -22,14 +22,20 @@ def query_scores(embeddings:Tensor, # queries, points in the ball, (Q, D)
                  block:int=20_000_000, # neighbours held at once
                 )->dict: # name -> (Q,) float64; NaN where a measure is not defined (R = 0)
     "Recall@K, R-Precision and MAP@R of every query. Raises ValueError for K above the gallery's size."
+    return _search_scores(embeddings, labels, ks, gallery, gallery_labels, c, at_r, block)[0]
+
+def _search_scores(embeddings, labels, ks, gallery, gallery_labels, c, at_r=True, block=20_000_000): # the scores, and each query's nearest row of the gallery
     _check(embeddings, labels, gallery, gallery_labels)
     index, theirs = Index(embeddings if gallery is None else gallery.to(embeddings.device), c), labels if gallery is None else gallery_labels.to(labels.device)
     r = _class_sizes(labels, theirs) - int(gallery is None)
     k = max(max(ks), int(r.max()) if at_r else 1)
     k = min(k, len(index) - (gallery is None)) if k > max(ks) else k
     rows = torch.arange(len(labels), device=labels.device).split(max(1, block // k))
-    parts = [_scores(theirs[index.search(embeddings[q], k, own=q if gallery is None else None)[1]] == labels[q, None], r[q], ks, at_r) for q in rows]
-    return {n: torch.cat([p[n] for p in parts]) for n in parts[0]}
+    parts, nearest = [], []
+    for q in rows:
+        near = index.search(embeddings[q], k, own=q if gallery is None else None)[1]
+        parts.append(_scores(theirs[near] == labels[q, None], r[q], ks, at_r)); nearest.append(near[:, 0])
+    return {n: torch.cat([p[n] for p in parts]) for n in parts[0]}, torch.cat(nearest)
 
 # %% ../nbs/40_retrieval.ipynb #5282b0a7
 def _scores(hit, r, ks, at_r): # class-mate or not, (B, k), nearest first
@@ -115,7 +121,6 @@ def average_linkage(embeddings:Tensor, # points in the ball, (N, D)
                    ): # SciPy's linkage matrix, (N − 1, 4)
     "Average-linkage clustering by the ball's distance; memory and time grow with N²."
     from scipy.cluster.hierarchy import linkage
-    from hier_nb.geometry import pairwise_dist
     x = embeddings.cpu().double()
     if len(x) > 20_000: raise ValueError(f"Average linkage of {len(x)} points needs {8 * len(x)**2 / 2e9:.0f} GB.\nPass a sample of at most 20,000.")
     i, j = torch.triu_indices(len(x), len(x), 1)

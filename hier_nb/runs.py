@@ -6,7 +6,7 @@
 __all__ = ['grid_table', 'run_grid', 'grid_cli', 'cancel', 'watch', 'run_notebook']
 
 # %% ../nbs/58_runs.ipynb #f3ebb31a
-import html, json, math, os, shutil, signal, sys, threading, time
+import html, math, os, shutil, signal, sys, threading, time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 import pandas as pd

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['build_tree', 'nearest_proxy', 'proxy_parents', 'ancestor_heights', 'tree_arrays', 'node_depths', 'leaf_counts',
-           'cut_tree', 'name_nodes', 'save_tree', 'tree_table', 'load_tree']
+           'sum_up', 'cut_tree', 'name_nodes', 'save_tree', 'tree_table', 'load_tree']
 
 # %% ../nbs/42_tree.ipynb #f3fcc3d7
 import json
@@ -116,11 +116,18 @@ def leaf_counts(parent:Tensor, # (M,)
                 groups:Tensor, # integers, (N,)
                )->Tensor: # samples of each group under each node, (M, G)
     "Counts from the leaves up."
-    n, depth = torch.zeros(len(parent), int(groups.max()) + 1 if len(groups) else 1, dtype=torch.double), node_depths(parent)
+    n = torch.zeros(len(parent), int(groups.max()) + 1 if len(groups) else 1, dtype=torch.double)
     n[leaves, groups] = 1
+    return sum_up(parent, n)
+
+def sum_up(parent:Tensor, # (M,)
+           values:Tensor, # one row per node, (M, …); changed in place
+          )->Tensor: # the same: at every node the sum over its subtree
+    "Sums from the leaves up, level by level."
+    depth = node_depths(parent)
     by_depth = depth.argsort(descending=True, stable=True).split(torch.bincount(depth).flip(0).tolist())
-    for level in by_depth[:-1]: n.index_add_(0, parent[level], n[level])
-    return n
+    for level in by_depth[:-1]: values.index_add_(0, parent[level], values[level])
+    return values
 
 # %% ../nbs/42_tree.ipynb #7b12b470
 def cut_tree(tree:nx.DiGraph, # from `build_tree`
@@ -168,9 +175,8 @@ def name_nodes(tree:nx.DiGraph, # from `build_tree`; changed in place
     if len(labels) != len(leaves): raise ValueError(f"{len(labels)} labels for a tree of {len(leaves)} samples.\nPass the labels of the embeddings it was built from.")
     kinds = [(labels, lambda k: class_names[k])]
     for l in reversed(taxonomy.levels if taxonomy else ()):
-        ids, n = taxonomy.ids(l), taxonomy.levels.index(l)
-        names = {int(i): p[n] if p else "unknown" for i, p in zip(ids, taxonomy.paths)}
-        kinds.append((ids[labels] + 1, lambda k, names=names: names[k - 1])) # unknown is 0 here
+        names = ["unknown", *taxonomy.names(l)] # −1 becomes 0
+        kinds.append((taxonomy.ids(l)[labels] + 1, names.__getitem__))
     named = [None] * len(nodes)
     for groups, name in kinds: # fine to coarse: the first that holds its share stays
         n = leaf_counts(parent, leaves, groups)

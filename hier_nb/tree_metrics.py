@@ -10,7 +10,7 @@ __all__ = ['linkage_arrays', 'random_tree', 'taxonomy_tree', 'dendrogram_purity'
 # %% ../nbs/43_tree_metrics.ipynb #bd8dfe59
 import numpy as np, torch
 from torch import Tensor
-from .relatedness import levels_in_common
+
 from .tree import leaf_counts, node_depths
 
 # %% ../nbs/43_tree_metrics.ipynb #05d4dd2f

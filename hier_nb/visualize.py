@@ -125,9 +125,8 @@ def plot_run(samples:Tensor, # in the disk of curvature −1, (N, 2)
 def _legend(ax, dataset, ids, level, most=10): # names of the colours, if they are few
     t = dataset.taxonomy
     if t is None or ids.max() >= most: return
-    depth = t.levels.index(level or t.levels[0])
-    names = {int(i): p[depth] for i, p in zip(t.ids(t.levels[depth]), t.paths)}
-    for i in ids.unique().tolist(): ax.scatter([], [], s=16, color=class_colors([i]), label=names[i])
+    names = t.names(level or t.levels[0])
+    for i in ids[ids >= 0].unique().tolist(): ax.scatter([], [], s=16, color=class_colors([i]), label=names[i])
     ax.legend(loc="upper left", bbox_to_anchor=(-.12, 1.02), fontsize=7, frameon=False, handletextpad=.2)
 
 # %% ../nbs/45_visualize.ipynb #8182e835
