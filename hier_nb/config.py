@@ -44,11 +44,14 @@ class TrainConfig:
     n_proxies:int = 512              # P, hierarchical proxies
     margin:float = 0.1               # δ
     temperature:float = 0.1          # τ
+    temperature_start:float|None = None # τ at the first step, falls geometrically to `temperature`; None: constant
     n_neighbors:int = 20             # K
     triplets_per_anchor:int = 50     # T
     label_bonus:float = 1.0          # see `HIERLoss`
     distinct_ancestors:bool = False  # see `HIERLoss`
     official_negatives:bool = False  # see `HIERLoss`
+    across_classes:bool = False      # see `HIERLoss`
+    init_hierarchy:bool = False      # hierarchical proxies start as a tree of the classes, see `Trainer.start_proxies`
     # optimisation
     epochs:int = 6
     max_steps:int|None = None        # stop after so many steps; None: all epochs
@@ -102,6 +105,7 @@ def check(self:TrainConfig)->TrainConfig:
     if self.c == 0 and self.hier_weight: raise ValueError(f"c=0 is the sphere, where HIER is not defined, and hier_weight={self.hier_weight}.\nPass hier_weight=0, or c=0.1.")
     if self.loss_weight < 0 or self.hier_weight < 0 or self.loss_weight + self.hier_weight == 0:
         raise ValueError(f"loss_weight={self.loss_weight}, hier_weight={self.hier_weight}: nothing to train with.\nWeights must be >= 0, one of them above.")
+    if self.temperature_start is not None and not self.temperature_start > 0: raise ValueError(f"temperature_start={self.temperature_start} is not positive.\nPass a number above 0, or None.")
     if not 0 <= self.val_fraction < 1 or not 0 <= self.ema_decay < 1: raise ValueError(f"val_fraction={self.val_fraction}, ema_decay={self.ema_decay}.\nBoth must be at least 0 and below 1.")
     return self
 

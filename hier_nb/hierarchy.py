@@ -43,10 +43,12 @@ def sample_triplets(related:Tensor, # symmetric boolean table, (N, N), diagonal 
                     n:int, # triplets per anchor
                     generator:torch.Generator|None=None, # source of randomness
                     official_negatives:bool=False, # let k be i itself, as the published code does
+                    apart:Tensor|None=None, # pairs that a triplet must not hold, boolean (N, N)
                    )->tuple[Tensor, Tensor]: # indices (3, N, n): i, j, k; and which anchors may be used, (N,)
     "Draw (i, j, k) for every anchor i; anchors with fewer than two relatives, or nobody unrelated, are marked invalid."
     eye = torch.eye(len(related), dtype=torch.bool, device=related.device)
     others = ~related if official_negatives else ~(related | eye)
+    if apart is not None: related, others = related & ~apart, others & ~apart
     u = _rand(2, len(related), n, like=related, generator=generator)
     i = torch.arange(len(related), device=related.device)[:, None].expand(-1, n)
     return torch.stack([i, _choose(related, u[0]), _choose(others, u[1])]), (related.sum(1) >= 2) & others.any(1)
@@ -176,6 +178,7 @@ class HIERLoss(nn.Module):
                  label_bonus:float=1.0, # added to the similarity of class-mates; 0: the paper's text
                  distinct_ancestors:bool=False, # True: the paper's text
                  official_negatives:bool=False, # True: k may be i, as in the published code; for comparisons only
+                 across_classes:bool=False, # True: j and k are never i's class-mates, whom the metric loss teaches already
                  to_ball:ToPoincare|None=None, # share the embeddings' map (a learned curvature, say); replaces c and clip_radius
                 ):
         super().__init__()
@@ -184,7 +187,7 @@ class HIERLoss(nn.Module):
         self.proxies = HierarchicalProxies(n_proxies, dim, c, clip_radius, to_ball)
         self.margin, self.temperature = margin, temperature
         self.n_neighbors, self.triplets_per_anchor = n_neighbors, triplets_per_anchor
-        self.label_bonus, self.distinct_ancestors, self.official_negatives = label_bonus, distinct_ancestors, official_negatives
+        self.label_bonus, self.distinct_ancestors, self.official_negatives, self.across_classes = label_bonus, distinct_ancestors, official_negatives, across_classes
 
     @property
     def c(self): return self.proxies.to_ball.c
@@ -201,9 +204,10 @@ from fastcore.basics import patch
 def _term(self:HIERLoss, points, rho, labels, generator):
     with torch.no_grad():
         similarity = torch.exp(-pairwise_dist(points, points, self.c))
-        if labels is not None: similarity = similarity + self.label_bonus * (labels[:, None] == labels)
+        mates = None if labels is None else labels[:, None] == labels
+        if mates is not None: similarity = similarity + self.label_bonus * mates
         related = reciprocal_neighbors(similarity, self.n_neighbors)
-        triplets, valid = sample_triplets(related, self.triplets_per_anchor, generator, self.official_negatives)
+        triplets, valid = sample_triplets(related, self.triplets_per_anchor, generator, self.official_negatives, mates if self.across_classes else None)
     return *triplet_loss(pairwise_dist(points, rho, self.c), triplets, valid, self.margin, self.temperature,
                          self.distinct_ancestors, generator), valid
 

@@ -131,11 +131,15 @@ def run_grid(notebook, # a notebook with a cell tagged `parameters`, or a functi
         folders = _create(out, notebook, runs, code_revision(notebook) if revision is None else revision)
         view = _View(out, folders, progress)
         todo = [f for f in folders if view.was[f] != "done"]
-        for f in todo: (f/"cancel").unlink(missing_ok=True)
+        for f in todo: _queue(f)
         if todo:
             with _engine(address, gpus, cpus) as ray: _drive(ray, notebook, todo, *_share(ray.cluster_resources(), gpus_per_run, cpus_per_run), retries, also, view)
         view.close()
     return _with_news(grid_table(out), view.said)
+
+def _queue(folder): # what was stopped or failed is wanted again, and `cancel` must find it
+    (folder/"cancel").unlink(missing_ok=True)
+    if read_state(folder).get("state") in ("cancelled", "failed"): write_state(folder, state="queued", error=None)
 
 def _with_news(t, said): # where a state could not be written down, on a full disk say
     for n, r in enumerate(t.run):

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['mix', 'Keyed', 'KeyedBatches', 'Step', 'parameter_groups', 'create_optimizer', 'Trainer', 'configured_model',
-           'embed_everywhere']
+           'tree_points', 'embed_everywhere']
 
 # %% ../nbs/53_trainer.ipynb #62a4f59a
 import hashlib, math, signal, sys, threading, time, warnings
@@ -13,15 +13,17 @@ from dataclasses import asdict
 from pathlib import Path
 import json, torch
 from fastcore.basics import patch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 from .checkpoints import load_checkpoint, save_checkpoint, write_json
 from .config import TrainConfig, set_lr
 from .distributed import gather, is_main, local_device, rank, shard, unshard, world_size
+from .geometry import expmap0, logmap0
 from .hierarchy import HIERLoss
 from .losses import create_loss
 from .models import create_model, embed, keep_memory
+from .retrieval import average_linkage
 from .samplers import ClassBalancedSampler
 
 # %% ../nbs/53_trainer.ipynb #37cdbe8b
@@ -111,7 +113,7 @@ def _parts(self:Trainer, train_set): # network, metric loss, HIER
     settings = ({"c": c.c} if c.loss == "Hyp" else {}) | c.loss_settings
     metric = create_loss(c.loss, len(train_set.class_names), c.dim, **settings) if c.loss_weight else None
     hier = HIERLoss(c.n_proxies, c.dim, c.c, c.clip_radius, c.margin, c.temperature, c.n_neighbors, c.triplets_per_anchor,
-                    c.label_bonus, c.distinct_ancestors, c.official_negatives) if c.hier_weight else None
+                    c.label_bonus, c.distinct_ancestors, c.official_negatives, c.across_classes) if c.hier_weight else None
     if c.channels_last: model = model.to(memory_format=torch.channels_last)
     return model, metric, hier
 
@@ -133,15 +135,35 @@ def _evaluated(self): return self.ema.module if self.ema else self.step.model
 Trainer.evaluated = _evaluated # the network whose results count: the average, if there is one
 
 # %% ../nbs/53_trainer.ipynb #5e3ef1f3
+def tree_points(means:Tensor, # classes in the tangent space, (C, D)
+                n:int, # points wanted
+                c:float=0.1, # the ball has curvature -c
+               )->Tensor: # tangent vectors (≤ n, D), root first
+    "Means of the classes under each node of their average-linkage tree, from the root down; then the classes."
+    sums, sizes = list(means), [1] * len(means)
+    for a, b, *_ in average_linkage(expmap0(means, c), c) if len(means) > 1 else []:
+        sums.append(sums[int(a)] + sums[int(b)]); sizes.append(sizes[int(a)] + sizes[int(b)])
+    joins = range(len(sums) - 1, len(means) - 1, -1)
+    return torch.stack([sums[i] / sizes[i] for i in [*joins, *range(len(means))][:n]])
+
+# %% ../nbs/53_trainer.ipynb #8b3250dd
 @patch
-def start_class_proxies(self:Trainer, train_set):
-    "Set the metric loss's class proxies, if it has one a class, to their classes' mean directions."
-    proxies = getattr(self.step.metric, "proxies", None)
-    if proxies is None or proxies.shape != (len(train_set.class_names), self.config.dim): return
-    x, y = embed_everywhere(self.model, train_set, self.config, progress=False)
-    means = nn.functional.normalize(torch.zeros(proxies.shape).index_add_(0, y, nn.functional.normalize(x)))
-    length = proxies.norm(dim=1).mean().cpu()
-    with torch.no_grad(): proxies.copy_(torch.where(means.norm(dim=1, keepdim=True) > 0, means.to(proxies.dtype) * length, proxies.cpu()))
+def start_proxies(self:Trainer, train_set):
+    "Move class proxies to their classes and hierarchical proxies to a tree of the classes, as the configuration says."
+    c, n = self.config, len(train_set.class_names)
+    metric = getattr(self.step.metric, "proxies", None) if c.init_class_proxies else None
+    if metric is not None and metric.shape != (n, c.dim): metric = None # not one a class
+    tree = self.step.hier.proxies.weight if c.init_hierarchy and self.step.hier else None
+    if metric is None and tree is None: return
+    x, y = embed_everywhere(self.model, train_set, c, progress=False)
+    mean = lambda v: v.new_zeros(n, c.dim).index_add_(0, y, v) / y.bincount(minlength=n).clamp_min(1)[:, None]
+    with torch.no_grad():
+        if metric is not None:
+            means = nn.functional.normalize(mean(nn.functional.normalize(x))).to(metric)
+            metric.copy_(torch.where(means.norm(dim=1, keepdim=True) > 0, means * metric.norm(dim=1).mean(), metric))
+        if tree is not None:
+            points = tree_points(mean(logmap0(x, c.c))[y.unique()], len(tree), c.c)
+            tree[:len(points)] = points.to(tree)
 
 # %% ../nbs/53_trainer.ipynb #242f6fd1
 def embed_everywhere(model, dataset, config:TrainConfig, raw_features:bool=False, progress:bool=True):
@@ -176,6 +198,10 @@ def _backward(self:Trainer, x, y)->dict: # terms of the loss as numbers; gradien
     return row
 
 # %% ../nbs/53_trainer.ipynb #245a2a22
+def _temperature(done, c): # done: from 0 at the first step to 1 at the last
+    start = c.temperature_start or c.temperature
+    return start * (c.temperature / start) ** min(1., done)
+
 def _numbers(terms): return {k: v.item() for k, v in terms.items()}
 def _finite(row): return all(map(math.isfinite, row.values()))
 
@@ -184,6 +210,7 @@ def take_step(self:Trainer, x, y, index):
     "One optimiser step on this rank's part of a batch; appends to `history`."
     c = self.config
     set_lr(self.optimizer, self.done, self.steps, self.per_epoch, c)
+    if self.step.hier: self.step.hier.temperature = _temperature(self.done / max(1, self.steps - 1), c)
     x = x.to(self.device, torch.float64 if c.precision == "float64" else None, non_blocking=True)
     if c.channels_last: x = x.contiguous(memory_format=torch.channels_last)
     self.optimizer.zero_grad(set_to_none=True)

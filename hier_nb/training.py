@@ -163,7 +163,7 @@ def _first_reports(t, train_set, eval_set, resume, progress): # of raw features 
             import shutil; shutil.rmtree(t.out/"checkpoints") # of a run that this one replaces
     raw, f, y = evaluate(t.model, eval_set, t.config, True, progress)
     with torch.no_grad(): before = _report(t.model.head(f.to(next(t.model.parameters()))).float().cpu(), y, eval_set, t.config, t.config.c) # the same pictures need only the head
-    if t.config.init_class_proxies and not t.done: t.start_class_proxies(train_set)
+    if not t.done: t.start_proxies(train_set)
     if t.out and is_main(): write_json(t.out/"start.json", [raw, before])
     return raw, before
 
