@@ -7,13 +7,14 @@ DEMO   ?= runs/demo
 DEMO_ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help env demo test slow lab prepare clean site browser dist
+.PHONY: help env demo test slow lab prepare clean site accessible browser dist
 
 help:
 	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook"
 	@echo "make test    all notebooks as tests, export in step, notebooks clean"
 	@echo "make lab     JupyterLab on the notebooks"
 	@echo "make site    the documentation, into _site/"
+	@echo "make accessible  the built site by axe-core in a real browser (needs chromium and npm)"
 	@echo "make browser the explorer in JupyterLab in a real browser (needs chromium)"
 	@echo "make dist    wheel and sdist, installed and tried in a clean environment"
 	@echo "make prepare export, clean and README, before a commit"
@@ -54,6 +55,10 @@ clean:
 
 site: env
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/site.py
+
+accessible: env
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
+	@$(BIN)/python .ci/accessible.py
 
 browser: env
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright

@@ -65,10 +65,12 @@ nb_execution_mode, nb_merge_streams = "off", True
 myst_enable_extensions, myst_heading_anchors = ["dollarmath", "amsmath", "attrs_inline", "html_image"], 4
 html_theme, html_favicon, html_copy_source, html_show_sourcelink = "sphinx_book_theme", None, False, False
 html_theme_options = dict(show_navbar_depth=1, show_toc_level=2, use_download_button=False, use_fullscreen_button=False, home_page_in_toc=True, pygments_light_style="a11y-high-contrast-light", pygments_dark_style="a11y-high-contrast-dark")
-html_static_path, html_css_files = ["_extra"], ["site.css"]
+html_static_path, html_css_files, html_js_files = ["_extra"], ["site.css"], ["site.js"]
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "myst.xref_missing"]
 '''
 css = "img { max-width: 100%; height: auto; } table { display: block; overflow-x: auto; } .cell_output pre { max-height: 30rem; overflow: auto; }\n"
+js = """addEventListener("load", () => document.querySelectorAll("table, pre").forEach(e => { // what scrolls can be scrolled from the keyboard
+  if (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight) e.tabIndex = 0 }));\n"""
 
 
 def formulas():
@@ -126,7 +128,7 @@ def by_number():
 
 def main():
     prepare()
-    (work/"_extra").mkdir(exist_ok=True); (work/"_extra"/"site.css").write_text(css, encoding="utf-8")
+    (work/"_extra").mkdir(exist_ok=True); (work/"_extra"/"site.css").write_text(css, encoding="utf-8"); (work/"_extra"/"site.js").write_text(js, encoding="utf-8")
     formulas()
     shutil.rmtree(site, ignore_errors=True)
     built = work/"_build"/"html" # MyST-NB leaves a copy of every notebook beside it
