@@ -1,6 +1,7 @@
 "Every page of the built site in a real browser, on a desk and on a phone, light and dark: axe-core's WCAG A and AA rules, and no sideways scrolling. `make accessible`."
-import collections, shutil, subprocess, sys, tempfile
+import collections, sys, tempfile
 from pathlib import Path
+import tools
 from playwright.sync_api import sync_playwright
 
 site = Path(__file__).resolve().parent.parent/"_site"
@@ -9,18 +10,12 @@ ask = """async () => { const r = await axe.run(document, {runOnly: ['wcag2a', 'w
 return {wide: document.scrollingElement.scrollWidth - innerWidth, bad: r.violations.map(v => [v.id, v.help, v.nodes.length, v.nodes[0].html.slice(0, 160), (v.nodes[0].any[0] || v.nodes[0].all[0] || v.nodes[0].none[0] || {}).message])} }"""
 
 
-def axe():
-    folder = Path(tempfile.mkdtemp())
-    subprocess.run([shutil.which("npm"), "pack", "axe-core@4.11.0", "--silent"], cwd=folder, check=True, capture_output=True)
-    subprocess.run(["tar", "xzf", "axe-core-4.11.0.tgz", "package/axe.min.js"], cwd=folder, check=True)
-    return folder/"package"/"axe.min.js"
-
-
 def main(*only):
-    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
-    if chromium is None or shutil.which("npm") is None: print("This needs chromium and npm, so the site's accessibility was not tried. On Debian or Ubuntu: apt install chromium npm"); return 0
+    chromium, script = tools.chromium(), Path(tempfile.mkdtemp())/"axe.js"
+    if chromium is None or tools.npm() is None: print("This needs chromium and npm, so the site's accessibility was not tried. On Debian or Ubuntu: apt install chromium npm"); return 0
+    if not tools.npm_file("axe-core@4.11.0", "axe.min.js", script): sys.exit("axe-core could not be fetched from npm.\nCheck the network.")
     pages = [site/o for o in only] or sorted(p for p in site.rglob("*.html") if "_static" not in p.parts)
-    script, found, wide = axe(), collections.defaultdict(list), []
+    found, wide = collections.defaultdict(list), []
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--allow-file-access-from-files"])
         for name, w, h, mode in looks:

@@ -1,8 +1,9 @@
 "The explorer in JupyterLab in a real browser: hover, click, recentre, search, select, ask, and how fast it draws. `make browser`."
-import json, os, shutil, socket, subprocess, sys, tempfile, time
+import json, os, socket, subprocess, sys, tempfile, time
 from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
+import tools
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -34,7 +35,7 @@ w
 
 
 def main(shots=None):
-    chromium = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+    chromium = tools.chromium()
     if chromium is None: print("There is no chromium on this machine, so the explorer was not tried in a browser. On Debian or Ubuntu: apt install chromium"); return 0
     folder = Path(tempfile.mkdtemp()); shots = Path(shots or folder/"shots"); shots.mkdir(parents=True, exist_ok=True)
     nbformat.write(new_notebook(cells=[new_code_cell(setup), new_code_cell("w.benchmark(120)"), new_code_cell("w.focus = [3, 13]")], metadata=dict(kernelspec=dict(name="python3", display_name="Python 3"))), folder/"explorer.ipynb")

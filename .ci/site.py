@@ -3,7 +3,7 @@ import json, os, re, shutil, subprocess, sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-import yaml
+import tools, yaml
 
 root = Path(__file__).resolve().parent.parent
 work, site = root/"_proc", root/"_site"
@@ -58,7 +58,7 @@ def page(nb, path):
 
 
 conf = '''
-project, copyright, html_title = "hier_nb", "the hier_nb maintainers", "hier_nb"
+project, author, copyright, html_title = "hier_nb", "the hier_nb maintainers", "the hier_nb maintainers", "hier_nb"
 extensions = ["myst_nb", "sphinx_copybutton"]
 root_doc, exclude_patterns = "index", ["_build"]
 nb_execution_mode, nb_merge_streams = "off", True
@@ -75,13 +75,7 @@ js = """addEventListener("load", () => document.querySelectorAll("table, pre").f
 
 def formulas():
     "MathJax beside the pages, if npm is there; else the theme loads it from its usual place."
-    npm = shutil.which("npm") or (str(p) if (p := Path(sys.executable).with_name("npm")).exists() else None)
-    if npm is None: return
-    p = subprocess.run([npm, "pack", "mathjax@3.2.2", "--silent"], cwd=work/"_extra", text=True, capture_output=True)
-    if p.returncode: return
-    subprocess.run(["tar", "xzf", p.stdout.split()[-1], "package/es5/tex-svg-full.js"], cwd=work/"_extra", check=True)
-    (work/"_extra"/"package"/"es5"/"tex-svg-full.js").rename(work/"_extra"/"mathjax.js")
-    shutil.rmtree(work/"_extra"/"package"); (work/"_extra"/p.stdout.split()[-1]).unlink()
+    if not tools.npm_file("mathjax@3.2.2", "es5/tex-svg-full.js", work/"_extra"/"mathjax.js"): return
     with open(work/"conf.py", "a", encoding="utf-8") as f: f.write('mathjax_path = "mathjax.js"\n')
 
 
