@@ -184,6 +184,7 @@ class HIERLoss(nn.Module):
         super().__init__()
         if not (margin >= 0 and temperature > 0): raise ValueError(f"margin={margin}, temperature={temperature}.\nThe margin must be >= 0, the temperature > 0.")
         if n_neighbors < 2 or triplets_per_anchor < 1: raise ValueError(f"n_neighbors={n_neighbors}, triplets_per_anchor={triplets_per_anchor}.\nPass at least 2 and 1.")
+        if official_negatives and across_classes: raise ValueError("official_negatives=True lets k be i, across_classes=True forbids i's class-mates.\nSwitch one of them off.")
         self.proxies = HierarchicalProxies(n_proxies, dim, c, clip_radius, to_ball)
         self.margin, self.temperature = margin, temperature
         self.n_neighbors, self.triplets_per_anchor = n_neighbors, triplets_per_anchor

@@ -60,7 +60,7 @@ def _engine(address, gpus, cpus): # -> ray
     local = {} if address else dict(num_gpus=gpus, num_cpus=cpus, include_dashboard=False)
     if ours:
         try: ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
-        except (ConnectionError, ValueError, RuntimeError) as e: raise ConnectionError(f"Ray did not start (address={address!r}): {str(e).splitlines()[0]}\nCheck the address; None starts Ray on this machine.") from None
+        except Exception as e: raise ConnectionError(f"Ray did not start (address={address!r}): {str(e).splitlines()[0]}\nCheck the address; None starts Ray on this machine.") from None
     try: yield ray
     finally:
         if ours: ray.shutdown()
