@@ -1,4 +1,4 @@
-"The explorer in JupyterLab in a real browser: hover, click, recentre, search, select, ask, and how fast it draws. `make browser`."
+"The widgets in JupyterLab in a real browser. The explorer: hover, click, recentre, search, select, ask, and how fast it draws. A grid's table: watch, cancel one, cancel all. `make browser`."
 import json, os, socket, subprocess, sys, tempfile, time
 from pathlib import Path
 import nbformat
@@ -33,28 +33,42 @@ w.observe(lambda _: open("speed.json", "w").write(json.dumps(w.speed)), "speed")
 w
 '''
 
+waiting = ['x = 1\nout_dir = None\nresume = False', 'import time\nfor _ in range(3000): time.sleep(.1)'] # a run of five minutes, which a cancel ends
+grid = "from hier_nb.runs import run_grid; run_grid('run.ipynb', dict(x=[1, 2, 3]), 'grid', cpus=2, cpus_per_run=1, progress=False)"
+
+
+def written(path, *cells):
+    nb = new_notebook(cells=[new_code_cell(c) for c in cells], metadata=dict(kernelspec=dict(name="python3", display_name="Python 3")))
+    if path.name == "run.ipynb": nb.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(nb, path)
+
 
 def main(shots=None):
     chromium = tools.chromium()
     if chromium is None: print("There is no chromium on this machine, so the explorer was not tried in a browser. On Debian or Ubuntu: apt install chromium"); return 0
     folder = Path(tempfile.mkdtemp()); shots = Path(shots or folder/"shots"); shots.mkdir(parents=True, exist_ok=True)
-    nbformat.write(new_notebook(cells=[new_code_cell(setup), new_code_cell("w.benchmark(120)"), new_code_cell("w.focus = [3, 13]")], metadata=dict(kernelspec=dict(name="python3", display_name="Python 3"))), folder/"explorer.ipynb")
+    written(folder/"explorer.ipynb", setup, "w.benchmark(120)", "w.focus = [3, 13]")
+    written(folder/"watch.ipynb", "from hier_nb.runs import watch\nwatch('grid', every=.5)"); written(folder/"run.ipynb", *waiting)
     Image.new("RGB", (30, 20), (214, 39, 40)).save(folder/"ask.png") # matplotlib's fourth colour
     (folder/"bad.png").write_text("no picture")
     with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
     server = subprocess.Popen([sys.executable, "-m", "jupyter", "lab", "--no-browser", f"--port={port}", "--ip=127.0.0.1", "--IdentityProvider.token=", "--allow-root", "--LabApp.expose_app_in_browser=True", f"--notebook-dir={folder}"],
                               stdout=open(folder/"server.log", "w"), stderr=subprocess.STDOUT, env=os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"})
     try:
-        with sync_playwright() as p: return look(p, chromium, port, folder, shots)
+        with sync_playwright() as p:
+            browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+            done = [ok for look in (explorer, watched) for ok in look(browser, port, folder, shots)]
+            browser.close()
     finally: server.terminate(); server.wait()
+    print(f"{sum(done)} passed, {len(done) - sum(done)} failed; screenshots in {shots}")
+    return int(not all(done))
 
 
-def look(p, chromium, port, folder, shots):
-    browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+def opened(browser, port, name): # its first cell begun -> the page, what it complained of, a function that runs the next cell
     page = browser.new_page(viewport=dict(width=1500, height=1000)); errors = []
     page.on("pageerror", lambda e: errors.append(str(e)))
     for _ in range(60):
-        try: page.goto(f"http://127.0.0.1:{port}/lab/tree/explorer.ipynb"); break
+        try: page.goto(f"http://127.0.0.1:{port}/lab/tree/{name}?reset"); break
         except Exception: time.sleep(.5)
     page.wait_for_function("window.jupyterapp && document.querySelector('.jp-Notebook')", timeout=60_000)
     page.wait_for_function("jupyterapp.shell.currentWidget?.sessionContext?.isReady && jupyterapp.shell.currentWidget.sessionContext.kernelDisplayStatus === 'idle'", timeout=90_000)
@@ -65,14 +79,24 @@ def look(p, chromium, port, folder, shots):
         run()
         try: page.wait_for_function(started, timeout=10_000); break
         except Exception: pass
+    return page, errors, run
+
+
+def checker(shot): # -> the outcomes so far, and the function that adds one
+    done = []
+    def check(name, ok): done.append(bool(ok)); print(("ok      " if ok else "FAILED  ") + name, flush=True); ok or shot("failed-" + str(len(done)))
+    return done, check
+
+
+def explorer(browser, port, folder, shots):
+    page, errors, run = opened(browser, port, "explorer.ipynb")
     page.wait_for_function("document.querySelector('.hx')?.explorer?.state().ready", timeout=120_000)
     page.evaluate("document.querySelector('.jp-OutputArea .hx').scrollIntoView()"); time.sleep(1)
     state = lambda: page.evaluate("(() => { const s = document.querySelector('.hx').explorer.state(); return { node: s.node, marked: s.marked, scale: s.scale, panel: s.panel, view: s.view, hover: s.hover } })()")
     at = lambda what, n: page.evaluate(f"(() => {{ const e = document.querySelector('.hx').explorer, b = document.querySelector('.hx-canvas').getBoundingClientRect(), p = e.{what}({n}); return [b.left + p[0], b.top + p[1]] }})()")
     shot = lambda name: page.locator(".hx").first.screenshot(path=shots/f"{name}.png")
     selected = lambda: json.loads((folder/"selection.json").read_text())
-    done = []
-    def check(name, ok): done.append(ok); print(("ok      " if ok else "FAILED  ") + name); ok or shot("failed-" + str(len(done)))
+    done, check = checker(shot)
     shot("1-start"); check("10,000 pictures are announced", "10,000 pictures" in state()["panel"])
     page.mouse.move(*at("screen", 100)); time.sleep(.4); shot("2-hover")
     tip = page.locator(".hx-tip"); check("hover shows a picture and its class", tip.is_visible() and "colour" in tip.inner_text() and tip.locator("canvas").count() == 1 or "below" in tip.inner_text())
@@ -101,9 +125,27 @@ def look(p, chromium, port, folder, shots):
     speed = json.loads((folder/"speed.json").read_text()); check(f"it draws: {speed['points']:,} points, {speed['nodes']} nodes: {speed['draw_ms']:.1f} ms of drawing, {1000 / speed['frame_ms']:.0f} frames a second", speed["points"] == 10_000)
     run(); time.sleep(1); check("focus from Python marks in the browser", state()["marked"] == 2)
     check("no error in the page" + "".join("\n" + e for e in errors[:3]), not errors)
-    browser.close()
-    print(f"{sum(done)} passed, {len(done) - sum(done)} failed; screenshots in {shots}")
-    return int(not all(done))
+    page.close()
+    return done
+
+
+def watched(browser, port, folder, shots):
+    driver = subprocess.Popen([sys.executable, "-c", grid], cwd=folder, stdout=open(folder/"grid.log", "w"), stderr=subprocess.STDOUT)
+    try:
+        while len(list(folder.glob("grid/*/run.json"))) < 3 and driver.poll() is None: time.sleep(.2)
+        page, errors, _ = opened(browser, port, "watch.ipynb"); page.screenshot(path=shots/"watch-0.png")
+        says = lambda text: page.wait_for_function(f"document.querySelector('.jp-OutputArea')?.innerText.includes({text!r})", timeout=90_000)
+        done, check = checker(lambda name: page.screenshot(path=shots/f"{name}.png"))
+        says("2 running"); page.screenshot(path=shots/"watch-1.png"); table = page.locator(".jp-OutputArea table"); check("the grid's runs are in the table, two at work", table.locator("tbody tr").count() == 3)
+        chosen = page.locator(".jp-OutputArea select").input_value(); page.get_by_role("button", name="cancel it").click(); says("asked to stop"); says("1 cancelled"); page.screenshot(path=shots/"watch-2.png")
+        check("the chosen run is cancelled, and only that", "cancelled" in table.locator("tr", has_text=chosen).inner_text() and table.locator("tr", has_text="cancelled").count() == 1)
+        page.get_by_role("button", name="cancel all").click(); says("3 cancelled"); time.sleep(.3); page.screenshot(path=shots/"watch-3.png")
+        check("all are cancelled, and the buttons rest", page.get_by_role("button", name="cancel all").is_disabled())
+        check("the driver in the other process has ended", driver.wait(60) is not None)
+        check("no error in the page" + "".join("\n" + e for e in errors[:3]), not errors)
+        page.close()
+        return done
+    finally: driver.kill()
 
 
 if __name__ == "__main__": sys.exit(main(*sys.argv[1:2]))

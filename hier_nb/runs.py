@@ -269,11 +269,11 @@ def watch(out_dir, # of a grid
         t = grid_table(out_dir)
         table.value = f"<p>{', '.join(f'{n} {s}' for s, n in t.state.value_counts().items())}</p>" + _html(t)
         busy = t.run[t.state.isin(("queued", "running"))].tolist()
-        if list(run.options) != busy: run.options = busy
+        if list(run.options) != busy: chosen = run.value; run.options = busy; run.value = chosen if chosen in busy else busy[0] if busy else None
         one.disabled = every_one.disabled = not busy
         return busy
     def ask(which): note.value = "asked to stop: " + (", ".join(cancel(out_dir, which)) or "nothing")
-    one.on_click(lambda _: ask(run.value)); every_one.on_click(lambda _: ask(None))
+    one.on_click(lambda _: run.value and ask(run.value)); every_one.on_click(lambda _: ask(None))
     box = w.VBox([w.HBox([run, one, every_one, note]), table]); box.look = look
     def loop():
         while look(): time.sleep(every)
