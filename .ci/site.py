@@ -10,9 +10,13 @@ work, site = root/"_proc", root/"_site"
 
 
 def contents():
-    "[(section, [notebooks])] from the sidebar; a plain entry is a section of its own."
-    bar = yaml.safe_load((root/"_quarto.yml").read_text(encoding="utf-8"))["website"]["sidebar"]["contents"]
-    return [(c.get("section"), c.get("contents") or [c["href"]]) for c in bar]
+    "[(section, [notebooks])] from the sidebar; a plain entry is a section of its own, as is a section within one."
+    def flat(entries, above):
+        for c in entries:
+            name, inside = " · ".join([*above, *([c["section"]] if "section" in c else [])]), c.get("contents") or [c["href"]]
+            if isinstance(inside[0], str): yield name or None, inside
+            else: yield from flat(inside, [name])
+    return list(flat(yaml.safe_load((root/"_quarto.yml").read_text(encoding="utf-8"))["website"]["sidebar"]["contents"], []))
 
 
 def prepare():
