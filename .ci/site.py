@@ -72,7 +72,7 @@ html_theme_options = dict(show_navbar_depth=1, show_toc_level=2, use_download_bu
 html_static_path, html_css_files, html_js_files = ["_extra"], ["site.css"], ["site.js"]
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "myst.xref_missing"]
 '''
-css = "img { max-width: 100%; height: auto; } table { display: block; overflow-x: auto; } .cell_output pre { max-height: 30rem; overflow: auto; }\n"
+css = "img { max-width: 100%; height: auto; } table { display: block; overflow-x: auto; } .dataframe { font-size: .8rem; } .dataframe tbody th, .dataframe td { white-space: nowrap; } .cell_output pre { max-height: 30rem; overflow: auto; }\n"
 js = """addEventListener("load", () => document.querySelectorAll("table, pre").forEach(e => { // what scrolls can be scrolled from the keyboard
   if (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight) e.tabIndex = 0 }));\n"""
 
