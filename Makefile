@@ -15,7 +15,7 @@ help:
 	@echo "make lab     JupyterLab on the notebooks"
 	@echo "make site    the documentation, into _site/"
 	@echo "make accessible  the built site by axe-core in a real browser (needs chromium and npm)"
-	@echo "make browser the explorer in JupyterLab in a real browser (needs chromium)"
+	@echo "make browser the widgets in JupyterLab in a real browser (needs chromium)"
 	@echo "make dist    wheel and sdist, installed and tried in a clean environment"
 	@echo "make prepare export, clean and README, before a commit"
 

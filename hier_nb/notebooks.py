@@ -6,7 +6,7 @@
 __all__ = ['notebook_parameters', 'check_parameters', 'check_names', 'run_notebook', 'run_cli']
 
 # %% ../nbs/55_notebooks.ipynb #4437b572
-import ast, difflib, os, sys
+import ast, difflib, logging, os, sys
 from pathlib import Path
 import papermill as pm
 from .config import parse_words
@@ -33,6 +33,10 @@ def check_names(owner:str, names, known):
             raise ValueError(f"{owner} has no parameter {name!r}.\n" + (f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known)}."))
 
 # %% ../nbs/55_notebooks.ipynb #c83f48de
+def _worth_saying(record): # papermill reads the parameters too, and less well
+    return not str(record.msg).startswith(("Unable to parse line", "Passed unknown parameter"))
+for name in ("papermill", "papermill.translators"): logging.getLogger(name).addFilter(_worth_saying)
+
 def run_notebook(notebook, # path of a notebook with a cell tagged `parameters`
                  out_dir, # folder for the executed notebook; handed on as `out_dir` if the notebook has that parameter
                  progress:bool=True,
@@ -46,7 +50,8 @@ def run_notebook(notebook, # path of a notebook with a cell tagged `parameters`
     out.parent.mkdir(parents=True, exist_ok=True)
     with open(log or os.devnull, "a", encoding="utf-8") as f:
         pm.execute_notebook(str(notebook), str(out), parameters, kernel_name="python3", language="python", progress_bar=progress,
-                            stdout_file=f if log else None, stderr_file=f if log else None)
+                            stdout_file=f if log else None, stderr_file=f if log else None,
+                            extra_arguments=["--IPKernelApp.log_level=ERROR"]) # not a word on TCP for every kernel
     return out
 
 # %% ../nbs/55_notebooks.ipynb #3a2ff39c
