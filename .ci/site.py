@@ -67,12 +67,12 @@ extensions = ["myst_nb", "sphinx_copybutton"]
 root_doc, exclude_patterns = "index", ["_build"]
 nb_execution_mode, nb_merge_streams = "off", True
 myst_enable_extensions, myst_heading_anchors = ["dollarmath", "amsmath", "attrs_inline", "html_image"], 4
-html_theme, html_favicon, html_copy_source, html_show_sourcelink = "sphinx_book_theme", None, False, False
+html_theme, html_favicon, html_copy_source, html_show_sourcelink, html_use_index = "sphinx_book_theme", None, False, False, False
 html_theme_options = dict(show_navbar_depth=1, show_toc_level=2, use_download_button=False, use_fullscreen_button=False, home_page_in_toc=True, pygments_light_style="a11y-high-contrast-light", pygments_dark_style="a11y-high-contrast-dark")
 html_static_path, html_css_files, html_js_files = ["_extra"], ["site.css"], ["site.js"]
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "myst.xref_missing"]
 '''
-css = "img { max-width: 100%; height: auto; } table { display: block; overflow-x: auto; } .dataframe { font-size: .8rem; } .dataframe tbody th, .dataframe td { white-space: nowrap; } .cell_output pre { max-height: 30rem; overflow: auto; }\n"
+css = "img { max-width: 100%; height: auto; } table { display: block; overflow-x: auto; font-size: .85rem; } .dataframe { font-size: .8rem; } .dataframe th, .dataframe td { padding: 0 .4em; } .dataframe tbody th, .dataframe td { white-space: nowrap; } .cell_output pre { max-height: 30rem; overflow: auto; }\n"
 js = """addEventListener("load", () => document.querySelectorAll("table, pre").forEach(e => { // what scrolls can be scrolled from the keyboard
   if (e.scrollWidth > e.clientWidth || e.scrollHeight > e.clientHeight) e.tabIndex = 0 }));\n"""
 
