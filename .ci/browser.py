@@ -37,18 +37,18 @@ waiting = ['x = 1\nout_dir = None\nresume = False', 'import time\nfor _ in range
 grid = "from hier_nb.runs import run_grid; run_grid('run.ipynb', dict(x=[1, 2, 3]), 'grid', cpus=2, cpus_per_run=1, progress=False)"
 
 
-def written(path, *cells):
+def written(path, *cells, tags=()): # tags: of the first cell
     nb = new_notebook(cells=[new_code_cell(c) for c in cells], metadata=dict(kernelspec=dict(name="python3", display_name="Python 3")))
-    if path.name == "run.ipynb": nb.cells[0].metadata["tags"] = ["parameters"]
+    nb.cells[0].metadata["tags"] = list(tags)
     nbformat.write(nb, path)
 
 
 def main(shots=None):
     chromium = tools.chromium()
-    if chromium is None: print("There is no chromium on this machine, so the explorer was not tried in a browser. On Debian or Ubuntu: apt install chromium"); return 0
+    if chromium is None: print("There is no chromium on this machine, so the widgets were not tried in a browser. On Debian or Ubuntu: apt install chromium"); return 0
     folder = Path(tempfile.mkdtemp()); shots = Path(shots or folder/"shots"); shots.mkdir(parents=True, exist_ok=True)
     written(folder/"explorer.ipynb", setup, "w.benchmark(120)", "w.focus = [3, 13]")
-    written(folder/"watch.ipynb", "from hier_nb.runs import watch\nwatch('grid', every=.5)"); written(folder/"run.ipynb", *waiting)
+    written(folder/"watch.ipynb", "from hier_nb.runs import watch\nwatch('grid', every=.5)"); written(folder/"run.ipynb", *waiting, tags=["parameters"])
     Image.new("RGB", (30, 20), (214, 39, 40)).save(folder/"ask.png") # matplotlib's fourth colour
     (folder/"bad.png").write_text("no picture")
     with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
@@ -133,7 +133,7 @@ def watched(browser, port, folder, shots):
     driver = subprocess.Popen([sys.executable, "-c", grid], cwd=folder, stdout=open(folder/"grid.log", "w"), stderr=subprocess.STDOUT)
     try:
         while len(list(folder.glob("grid/*/run.json"))) < 3 and driver.poll() is None: time.sleep(.2)
-        page, errors, _ = opened(browser, port, "watch.ipynb"); page.screenshot(path=shots/"watch-0.png")
+        page, errors, _ = opened(browser, port, "watch.ipynb")
         says = lambda text: page.wait_for_function(f"document.querySelector('.jp-OutputArea')?.innerText.includes({text!r})", timeout=90_000)
         done, check = checker(lambda name: page.screenshot(path=shots/f"{name}.png"))
         says("2 running"); page.screenshot(path=shots/"watch-1.png"); table = page.locator(".jp-OutputArea table"); check("the grid's runs are in the table, two at work", table.locator("tbody tr").count() == 3)

@@ -11,12 +11,12 @@ work, site = root/"_proc", root/"_site"
 
 def contents():
     "[(section, [notebooks])] from the sidebar; a plain entry is a section of its own, as is a section within one."
-    def flat(entries, above):
+    def flat(entries, above=""):
         for c in entries:
-            name, inside = " · ".join([*above, *([c["section"]] if "section" in c else [])]), c.get("contents") or [c["href"]]
+            name, inside = above + c.get("section", ""), c.get("contents") or [c["href"]]
             if isinstance(inside[0], str): yield name or None, inside
-            else: yield from flat(inside, [name])
-    return list(flat(yaml.safe_load((root/"_quarto.yml").read_text(encoding="utf-8"))["website"]["sidebar"]["contents"], []))
+            else: yield from flat(inside, f"{name} · ")
+    return list(flat(yaml.safe_load((root/"_quarto.yml").read_text(encoding="utf-8"))["website"]["sidebar"]["contents"]))
 
 
 def prepare():
