@@ -1,6 +1,7 @@
 "The whole test: every notebook runs, the package is in step with the notebooks, the notebooks are clean, the floors hold."
-import argparse, ast, re, subprocess, sys
+import argparse, ast, re, subprocess, sys, tempfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 root = Path(__file__).resolve().parent.parent
 nbs = root/"nbs"
@@ -19,6 +20,19 @@ def notebooks(args):
     else: print("\n".join(l for l in p.stdout.splitlines() if l.endswith("secs")))
     if p.returncode and not failed: failed = {"nbdev-test"}
     return [(f"notebook {n}", n.name not in failed and "nbdev-test" not in failed) for n in names]
+
+
+def unit_tests(args):
+    "What no reader of a notebook wants to meet: kills, races, bad input. Each function in tests/ is one test."
+    with tempfile.TemporaryDirectory() as d:
+        report = Path(d)/"report.xml"
+        p = run(sys.executable, "-m", "pytest", "tests", "-q", "-n", str(args.workers), f"--junitxml={report}",
+                *(["--slow"] if args.slow else []))
+        if p.returncode: print(p.stdout)
+        if not report.is_file(): return [("tests/", False)]
+        cases = ElementTree.parse(report).iter("testcase")
+        return [(f"test {c.get('classname').removeprefix('tests.')} {c.get('name')}", c.find("failure") is None and c.find("error") is None)
+                for c in cases if c.find("skipped") is None]
 
 
 def unchanged(what, command, paths):
@@ -58,7 +72,7 @@ def main():
     results = (unchanged("export is in step", ["nbdev-export"], [root/"hier_nb"])
                + unchanged("notebooks are clean", ["nbdev-clean"], [nbs])
                + unchanged("README is in step", [sys.executable, str(root/".ci"/"readme.py")], [root/"README.md"])
-               + floors() + notebooks(args))
+               + floors() + unit_tests(args) + notebooks(args))
     for name, ok in results: print("ok    " if ok else "FAILED", name)
     failed = sum(not ok for _, ok in results)
     print(f"{len(results) - failed} passed, {failed} failed")

@@ -1,0 +1,17 @@
+"What every test here shares: files may be slow only when asked, and one sentence is expected of an error."
+import pytest, torch
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="also run tests marked slow")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: minutes, not seconds; runs with --slow")
+    torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"): return
+    for item in items:
+        if "slow" in item.keywords: item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))
