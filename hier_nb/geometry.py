@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['border_gap', 'full_precision', 'check_curvature', 'expmap0', 'logmap0', 'project', 'clip_norm', 'clip_shell',
-           'soft_clip', 'mobius_add', 'dist', 'pairwise_dist', 'to_lorentz', 'from_lorentz', 'midpoint',
-           'riemannian_gradient', 'ToPoincare']
+           'soft_clip', 'mobius_add', 'dist', 'squared_dist', 'pairwise_dist', 'to_lorentz', 'from_lorentz', 'midpoint',
+           'once_only', 'riemannian_gradient', 'ToPoincare']
 
 # %% ../nbs/00_geometry.ipynb #05e0bb1d
 import functools, math
@@ -19,8 +19,9 @@ def full_precision(f):
     def _f(*args, **kwargs):
         args = [_full(a) for a in args]
         kwargs = {k: _full(v) for k, v in kwargs.items()}
-        device = next((a.device.type for a in args if isinstance(a, Tensor)), "cpu")
-        with torch.autocast(device, enabled=False): return f(*args, **kwargs)
+        device = next((a.device.type for a in [*args, *kwargs.values()] if isinstance(a, Tensor)), "cpu")
+        with torch.autocast(device, enabled=False):
+            return f(*args, **kwargs)
     return _f
 
 def _full(a): return a.float() if isinstance(a, Tensor) and a.dtype in (torch.float16, torch.bfloat16) else a
@@ -42,32 +43,62 @@ def check_curvature(c)->None:
                          "The ball has curvature -c: pass e.g. c=0.1; for the sphere, normalise and use cosine similarity.")
 
 # %% ../nbs/00_geometry.ipynb #50b541f9
-def _norm(x:Tensor)->Tensor: return torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+def _norm(x:Tensor)->Tensor: # (..., D) -> (..., 1)
+    "Length of vectors, also where the squares would overflow."
+    scale = x.detach().abs().amax(-1, keepdim=True)
+    scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
+    return scale * torch.linalg.vector_norm(x / scale, dim=-1, keepdim=True)
 
 def _sqrt(c): return c.sqrt() if isinstance(c, Tensor) else math.sqrt(c)
 
 # %% ../nbs/00_geometry.ipynb #d41fa8f0
+_series_reach = 1e-3 # q below which a series stands in for the formula; its seven terms are exact to float64 there
+_tanh_series = (1, -1/3, 2/15, -17/315, 62/2835, -1382/155925, 21844/6081075)
+_atanh_series = (1, 1/3, 1/5, 1/7, 1/9, 1/11, 1/13)
+
+def _polynomial(q:Tensor, coefficients)->Tensor:
+    total = torch.zeros_like(q)
+    for a in reversed(coefficients):
+        total = total * q + a
+    return total
+
+def _by_length(u:Tensor, c, series, formula)->Tensor: # (..., D) -> (..., 1), in float64
+    "f(√c‖u‖) of an even, smooth f: its `series` in c‖u‖² for short vectors, its `formula` for long ones."
+    u = _wide(u)
+    q = c * u.square().sum(-1, keepdim=True)
+    short = q < _series_reach
+    r = _sqrt(c) * _norm(torch.where(short, 1, u))
+    return torch.where(short, _polynomial(torch.where(short, q, 0), series), formula(r))
+
+# %% ../nbs/00_geometry.ipynb #fb494544
 @full_precision
 def expmap0(u:Tensor, # tangent vectors at the origin, (..., D)
             c:float=0.1, # the ball has curvature -c
            )->Tensor: # points in the ball, (..., D)
     "Exponential map at the origin ([Ganea et al. 2018](https://arxiv.org/abs/1805.09112), lemma 2)."
     check_curvature(c)
-    r = (_sqrt(c) * _norm(u)).clamp_min(torch.finfo(u.dtype).tiny ** 0.5)
-    return project(torch.tanh(r) / r * u, c)
+    factor = _by_length(u, c, _tanh_series, lambda r: torch.tanh(r) / r)
+    return project((factor * _wide(u)).to(u.dtype), c)
 
-# %% ../nbs/00_geometry.ipynb #fb494544
+# %% ../nbs/00_geometry.ipynb #c8960d7d
 @full_precision
 def logmap0(x:Tensor, # points in the ball, (..., D)
             c:float=0.1, # the ball has curvature -c
            )->Tensor: # tangent vectors at the origin, (..., D)
     "Logarithmic map at the origin, the inverse of `expmap0`."
     check_curvature(c)
-    r = (_sqrt(c) * _norm(_wide(x))).clamp(torch.finfo(x.dtype).tiny ** 0.5, 1 - 1e-15)
-    return (torch.atanh(r) / r).to(x.dtype) * x
+    def formula(r):
+        r = r.clamp_max(1 - 1e-15) # a point on the border is taken for one just inside
+        return torch.atanh(r) / r
+    return (_by_length(x, c, _atanh_series, formula) * _wide(x)).to(x.dtype)
 
 # %% ../nbs/00_geometry.ipynb #2dc01db9
 border_gap = {torch.float32: 1e-5, torch.float64: 1e-12} # smallest 1 − √c‖x‖ that `project` leaves
+
+def _shorten(x:Tensor, limit)->Tensor:
+    "Vectors longer than `limit` are cut to it."
+    long = _norm(x.detach()) > limit
+    return torch.where(long, x * (limit / _norm(torch.where(long, x, 1))), x)
 
 @full_precision
 def project(x:Tensor, # points, (..., D), possibly outside the ball
@@ -75,9 +106,7 @@ def project(x:Tensor, # points, (..., D), possibly outside the ball
            )->Tensor: # points in the ball, (..., D)
     "Pull points at or beyond the border back inside along their radius."
     check_curvature(c)
-    limit = (1 - border_gap[x.dtype]) / _sqrt(c)
-    r = _norm(x)
-    return torch.where(r > limit, x * (limit / r.clamp_min(1e-15)), x)
+    return _shorten(x, (1 - border_gap[x.dtype]) / _sqrt(c))
 
 # %% ../nbs/00_geometry.ipynb #836443dc
 @full_precision
@@ -85,7 +114,7 @@ def clip_norm(u:Tensor, # vectors, (..., D)
               max_norm:float, # length above which a vector is shortened
              )->Tensor: # vectors of at most that length, (..., D)
     "Shorten vectors longer than `max_norm`, keep the others ([Guo et al. 2021](https://arxiv.org/abs/2107.11472))."
-    return u * (max_norm / _norm(u).clamp_min(max_norm))
+    return _shorten(u, max_norm)
 
 # %% ../nbs/00_geometry.ipynb #863e8409
 def clip_shell(clip_radius:float=2.3, c:float=0.1)->float: # radius in the ball of a tangent vector of length `clip_radius`
@@ -98,8 +127,8 @@ def soft_clip(u:Tensor, # vectors, (..., D)
               max_norm:float, # length that is approached and never passed
              )->Tensor: # vectors shorter than that, (..., D)
     "Shorten vectors smoothly: short ones hardly, long ones to just below `max_norm`."
-    n = (_norm(u) / max_norm).clamp_min(torch.finfo(u.dtype).tiny ** 0.5)
-    return u * (torch.tanh(n) / n)
+    factor = _by_length(u, 1 / max_norm**2, _tanh_series, lambda r: torch.tanh(r) / r)
+    return (factor * _wide(u)).to(u.dtype)
 
 # %% ../nbs/00_geometry.ipynb #4b0e6f72
 @full_precision
@@ -109,14 +138,16 @@ def mobius_add(x:Tensor, # points in the ball, (..., D)
               )->Tensor: # x ⊕ y, (..., D)
     "Möbius addition ([Ungar 2008](https://doi.org/10.1007/978-3-031-01753-6), eq. 1.46 in curvature -c)."
     check_curvature(c)
-    xy, x2, y2 = ((a * b).sum(-1, keepdim=True) for a, b in ((x, y), (x, x), (y, y)))
-    num = (1 + 2 * c * xy + c * y2) * x + _gap(x, c).to(x.dtype) * y
-    return num / (1 + 2 * c * xy + c**2 * x2 * y2).clamp_min(1e-15)
+    s = _wide(x) + _wide(y)
+    s2 = c * s.square().sum(-1, keepdim=True)
+    gap_x = _gap(x, c)
+    total = (gap_x * s + s2 * _wide(x)) / (gap_x * _gap(y, c) + s2)
+    return project(total.to(torch.result_type(x, y)), c)
 
 # %% ../nbs/00_geometry.ipynb #8b1f375c
 def _from_ratio(s2:Tensor, c)->Tensor: # s² = c‖x−y‖²/(gap·gap)  ->  distance, with gradient 0 where x = y
-    s = torch.where(s2 > 0, s2, 1).sqrt()
-    return torch.where(s2 > 0, 2 / _sqrt(c) * torch.asinh(s), 0)
+    s = torch.where(s2 == 0, 1, s2).sqrt() # asks for 0, not for > 0: NaN must stay NaN
+    return torch.where(s2 == 0, 0, 2 / _sqrt(c) * torch.asinh(s))
 
 # %% ../nbs/00_geometry.ipynb #bacae40d
 @full_precision
@@ -126,8 +157,26 @@ def dist(x:Tensor, # points in the ball, (..., D)
         )->Tensor: # geodesic distance, (...)
     "Distance in the Poincaré ball ([Ermolov et al. 2022](https://arxiv.org/abs/2203.10833), eq. 2)."
     check_curvature(c)
-    s2 = c * _wide(x - y).square().sum(-1) / (_gap(x, c) * _gap(y, c)).squeeze(-1)
-    return _from_ratio(s2, c).to(x.dtype)
+    return _from_ratio(_ratio(x, y, c), c).to(torch.result_type(x, y))
+
+def _ratio(x, y, c): # c‖x−y‖²/(gap·gap), (...), in float64
+    return c * (_wide(x) - _wide(y)).square().sum(-1) / (_gap(x, c) * _gap(y, c)).squeeze(-1)
+
+# %% ../nbs/00_geometry.ipynb #aabf2df6
+_asinh_squared_series = tuple(-.5 * (-4) ** n / (n**2 * math.comb(2 * n, n)) for n in range(1, 8)) # of asinh²(√q) / q
+
+@full_precision
+def squared_dist(x:Tensor, # points in the ball, (..., D)
+                 y:Tensor, # points in the ball, (..., D)
+                 c:float=0.1, # the ball has curvature -c
+                )->Tensor: # geodesic distance, squared, (...)
+    "`dist` squared, with right derivatives of first and second order everywhere."
+    check_curvature(c)
+    q = _ratio(x, y, c)
+    near = q < _series_reach
+    series = q * _polynomial(torch.where(near, q, 0), _asinh_squared_series)
+    formula = torch.asinh(torch.where(near, 1, q).sqrt()).square()
+    return (4 / c * torch.where(near, series, formula)).to(torch.result_type(x, y))
 
 # %% ../nbs/00_geometry.ipynb #6b7b2ecd
 @full_precision
@@ -143,8 +192,8 @@ def pairwise_dist(x:Tensor, # points in the ball, (B, D)
     X, Y = _wide(x), _wide(y)
     x2, y2 = X.square().sum(-1)[:, None], Y.square().sum(-1)[None]
     sq = x2 + y2 - 2 * X @ Y.T
-    sq = torch.where(sq > 64 * torch.finfo(sq.dtype).eps * (x2 + y2), sq, 0)
-    return _from_ratio(c * sq / (_gap(x, c) * _gap(y, c).T), c).to(x.dtype)
+    sq = torch.where(sq <= 64 * torch.finfo(sq.dtype).eps * (x2 + y2), 0, sq)
+    return _from_ratio(c * sq / (_gap(x, c) * _gap(y, c).T), c).to(torch.result_type(x, y))
 
 # %% ../nbs/00_geometry.ipynb #0b28cbf8
 @full_precision
@@ -172,20 +221,61 @@ def midpoint(x:Tensor, # points in the ball, (..., N, D)
              weights:Tensor|None=None, # non-negative, (..., N); equal when None
             )->Tensor: # weighted midpoint, (..., D)
     "Einstein midpoint ([Law et al. 2019](https://proceedings.mlr.press/v97/law19a.html), theorem 3.3)."
+    check_curvature(c)
+    w = _check_weights(x, weights)
+    X = _wide(x)
+    rough = _mean_on_hyperboloid(X, w, c)
+    around = mobius_add(-rough[..., None, :], X, c)
+    return project(mobius_add(rough, _mean_on_hyperboloid(around, w, c), c).to(x.dtype), c)
+
+def _mean_on_hyperboloid(x, w, c): # (..., N, D), (..., N, 1) -> (..., D)
     X = to_lorentz(x, c)
-    if weights is not None: X = X * weights.to(X.dtype)[..., None]
-    m = X.sum(-2)
-    return from_lorentz(m / (m[..., :1].square() - m[..., 1:].square().sum(-1, keepdim=True)).clamp_min(1e-15).sqrt(), c)
+    m = (w * X).sum(-2)
+    length = (m[..., :1].square() - m[..., 1:].square().sum(-1, keepdim=True)).clamp_min(0).sqrt()
+    length = torch.maximum(length, w.sum(-2)) # it is never shorter; rounding may say so
+    return project(from_lorentz(m / length, c), c)
+
+def _check_weights(x, weights): # -> (..., N, 1), of the points' wide type
+    if x.ndim < 2 or not x.shape[-2]:
+        raise ValueError(f"midpoint got points of shape {tuple(x.shape)}.\nPass (..., N, D), N at least 1.")
+    if weights is None:
+        return _wide(torch.ones_like(x[..., :1]))
+    if weights.shape[-1] != x.shape[-2]:
+        raise ValueError(f"midpoint got {weights.shape[-1]} weights for {x.shape[-2]} points.\nPass one weight per point.")
+    if (weights < 0).any() or (weights.sum(-1) == 0).any():
+        raise ValueError("midpoint got a negative weight, or weights that are all 0.\nPass weights >= 0, one of them above.")
+    return _wide(weights)[..., None]
 
 # %% ../nbs/00_geometry.ipynb #a292fb79
+class _RefuseTwice(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, grad, why):
+        ctx.why = why
+        return grad.view_as(grad)
+    @staticmethod
+    def backward(ctx, _):
+        raise RuntimeError(ctx.why)
+
+def once_only(grad:Tensor, # what a custom backward returns
+              why:str, # the error's text
+             )->Tensor: # the same
+    "A gradient that raises RuntimeError when it is itself differentiated (`create_graph=True`), instead of dropping a term."
+    if not torch.is_grad_enabled():
+        return grad
+    return _RefuseTwice.apply(grad.detach().requires_grad_(), why)
+
+# %% ../nbs/00_geometry.ipynb #0a82b70c
 class _RiemannianGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, scale):
         ctx.save_for_backward(scale)
         return x.view_as(x)
     @staticmethod
-    def backward(ctx, grad): return grad * ctx.saved_tensors[0], None
+    def backward(ctx, grad):
+        return once_only(grad * ctx.saved_tensors[0], "A Riemannian gradient is not the derivative of a function, so it has no "
+                         "second derivative.\nPass riemannian=False to ToPoincare to differentiate twice."), None
 
+@full_precision
 def riemannian_gradient(x:Tensor, # points in the ball, (..., D)
                         c:float=0.1, # the ball has curvature -c
                        )->Tensor: # the same points
