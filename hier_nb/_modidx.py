@@ -44,6 +44,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'hier_nb.checks.check_labels': ('checks.html#check_labels', 'hier_nb/checks.py'),
                                 'hier_nb.checks.check_level_ids': ('checks.html#check_level_ids', 'hier_nb/checks.py'),
                                 'hier_nb.checks.check_mask': ('checks.html#check_mask', 'hier_nb/checks.py'),
+                                'hier_nb.checks.check_search': ('checks.html#check_search', 'hier_nb/checks.py'),
                                 'hier_nb.checks.dense_labels': ('checks.html#dense_labels', 'hier_nb/checks.py')},
             'hier_nb.compare': { 'hier_nb.compare._columns': ('compare.html#_columns', 'hier_nb/compare.py'),
                                  'hier_nb.compare._eval_split': ('compare.html#_eval_split', 'hier_nb/compare.py'),
