@@ -228,7 +228,7 @@ def name_nodes(tree:nx.DiGraph, # from `build_tree`; changed in place
 # %% ../nbs/42_tree.ipynb #59a6d326
 def save_tree(tree:nx.DiGraph, path):
     "Write `.nwk`, `.json` or `.parquet`, atomically, by the path's suffix."
-    path = Path(path)
+    path = Path(path).expanduser()
     write = dict([(".nwk", _write_newick), (".json", _write_json), (".parquet", _write_parquet)]).get(path.suffix)
     if write is None: raise ValueError(f"{path.name} is none of the known kinds.\nName the file .nwk, .json or .parquet.")
     write_atomic(path, lambda p: write(tree, p))
@@ -270,7 +270,7 @@ def _write_parquet(tree, path):
 # %% ../nbs/42_tree.ipynb #c01c047c
 def load_tree(path)->nx.DiGraph:
     "Read what `save_tree` wrote as `.json` or `.parquet`. Raises FileNotFoundError, or ValueError for another file."
-    path, tree = Path(path), nx.DiGraph()
+    path, tree = Path(path).expanduser(), nx.DiGraph()
     if not path.is_file(): raise FileNotFoundError(f"There is no tree at {path}.\nCheck the path.")
     try:
         if path.suffix == ".json": _read_nested(tree, json.loads(path.read_text(encoding="utf-8")))
