@@ -204,8 +204,10 @@ def name_nodes(tree:nx.DiGraph, # from `build_tree`; changed in place
               )->nx.DiGraph: # the same; attributes `name`, `share` and `size` at every node
     "Name every node after the samples below it."
     parent, leaves, nodes = tree_arrays(tree)
+    labels = check_labels(labels, device="cpu")
     if len(labels) != len(leaves): raise ValueError(f"{len(labels)} labels for a tree of {len(leaves)} samples.\nPass the labels of the embeddings it was built from.")
-    labels = check_labels(labels, n_classes=None if hasattr(class_names, "keys") else len(class_names), device="cpu")
+    if not hasattr(class_names, "keys"):
+        check_labels(labels, n_classes=len(class_names))
     if taxonomy:
         check_labels(labels, n_classes=len(taxonomy.paths))
     classes, dense = labels.unique(return_inverse=True)
