@@ -303,12 +303,16 @@ def _check_settings(self:TrainConfig): # names that are handed on
 def _try_settings(field, owner, make, settings):
     "Make what the settings are for; a name that it does not have is answered with the nearest."
     try:
-        make(**settings)
+        made = make(**settings)
+        for kind in reversed(type(made).__mro__):
+            for k, p in inspect.signature(kind.__init__).parameters.items():
+                if k in settings and type(p.default) in (bool, int, float): # text or a boolean where a number belongs, and the reverse
+                    cast_value(f"{field}[{k!r}]", settings[k], bool if isinstance(p.default, bool) else float, p.default)
     except TypeError as e:
         wrong = next((k for k in settings if f"'{k}'" in str(e)), None)
         if wrong is None:
             raise ValueError(f"{field}={settings} do not fit {owner}: {str(e).splitlines()[0]}\nCorrect these values.") from None
-        known = set(inspect.signature(type(make()).__init__).parameters) | set(inspect.signature(type(make())).parameters)
+        known = {name for kind in type(make()).__mro__ for name in inspect.signature(kind.__init__).parameters}
         known -= {"self", "kwargs", "args", "n_classes", "num_classes", "dim", "embedding_size", "block", "layers"} | set(settings)
         near = difflib.get_close_matches(wrong, known, 1)
         raise ValueError(f"{owner} has no setting {wrong!r} ({field}).\n" +
@@ -410,15 +414,18 @@ def config_from(recipe, # see `load_config`
 # %% ../nbs/52_config.ipynb #ef8c8ad0
 def check_runs(defaults:dict, # a notebook's parameters with their defaults
                runs, # dicts of parameters that replace them
-              ):
+              )->list: # the runs, with every value in its name's type
     "Raise ValueError for the first run whose configuration could not be made. A notebook without a parameter `recipe` is left alone."
-    for run in runs if "recipe" in defaults else ():
+    if "recipe" not in defaults:
+        return list(runs)
+    for run in runs:
         names = cast_parameters(defaults | run)
         try:
             config_from(names["recipe"], names)
         except (ValueError, FileNotFoundError) as e:
             what, *remedy = str(e).splitlines()
             raise type(e)("\n".join([f"{what} (in the run {run})", *remedy])) from None
+    return [cast_parameters(run) for run in runs]
 
 # %% ../nbs/52_config.ipynb #fa48bda7
 def lr_factor(step:int, # steps done

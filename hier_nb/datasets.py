@@ -82,7 +82,9 @@ def data_check_cli(argv=None):
     if not 1 <= len(argv) <= 2 or argv[0] in ("-h", "--help"):
         print(data_check_cli.__doc__); return 0 if argv and argv[0] in ("-h", "--help") else 2
     try: table, wrong = check_dataset(*argv)
-    except (ValueError, FileNotFoundError, ImportError) as e: print(e, file=sys.stderr); return 2
+    except (ValueError, OSError, ImportError) as e: # ConnectionError is an OSError
+        print(e, file=sys.stderr)
+        return 2
     print(table.to_string())
     for w in wrong[:20]: print(w)
     if len(wrong) > 20: print(f"… and {len(wrong) - 20} more")

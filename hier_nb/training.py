@@ -189,7 +189,7 @@ def train_cli(argv=None):
         if out in (None, ""): raise ValueError("There is no folder for the results.\nPass out=runs/mine.")
         if ranks < 1: raise ValueError(f"ranks={ranks} is not positive.\nPass a number above 0.")
         out = str(Path(str(out)).expanduser())
-        config = load_config(str(recipe), **words) if recipe else make_config(**words)
+        config = make_config(**words) if recipe is None else load_config(str(recipe), **words)
         r = train(config, out, resume=resume, ranks=ranks)
     except (ValueError, OSError, ImportError, FloatingPointError) as e: print(e, file=sys.stderr); return 2
     if is_main(): print(json.dumps(dict(before=r.before, after=r.after, chosen_by_validation=r.chosen), indent=1))
