@@ -296,45 +296,56 @@ def _check_settings(self:TrainConfig): # names that are handed on
                           for k, v, kind in check_settings(self.dataset, self.data_settings, "data_settings")}
     if self.loss_weight:
         with torch.random.fork_rng(devices=[]):
-            _try_settings("loss_settings", self.loss, lambda **s: create_loss(self.loss, 2, 2, **s), self.loss_settings)
+            self.loss_settings = _try_settings("loss_settings", self.loss, lambda **s: create_loss(self.loss, 2, 2, **s), self.loss_settings)
     if self.backbone_settings:
-        _try_backbone(self.backbone, json.dumps(self.backbone_settings, sort_keys=True, default=str), self.backbone_settings)
+        self.backbone_settings = _try_backbone(self.backbone, self.backbone_settings)
 
-def _try_settings(field, owner, make, settings):
+def _try_settings(field, owner, make, settings): # -> the settings in their types
     "Make what the settings are for; a name that it does not have is answered with the nearest."
+    plain = make()
+    settings = _as_in(field, plain, settings)
     try:
-        made = make(**settings)
-        for kind in reversed(type(made).__mro__):
-            for k, p in inspect.signature(kind.__init__).parameters.items():
-                if k in settings and type(p.default) in (bool, int, float): # text or a boolean where a number belongs, and the reverse
-                    cast_value(f"{field}[{k!r}]", settings[k], bool if isinstance(p.default, bool) else float, p.default)
+        return _as_in(field, make(**settings), settings)
     except TypeError as e:
         wrong = next((k for k in settings if f"'{k}'" in str(e)), None)
         if wrong is None:
             raise ValueError(f"{field}={settings} do not fit {owner}: {str(e).splitlines()[0]}\nCorrect these values.") from None
-        known = {name for kind in type(make()).__mro__ for name in inspect.signature(kind.__init__).parameters}
-        known -= {"self", "kwargs", "args", "n_classes", "num_classes", "dim", "embedding_size", "block", "layers"} | set(settings)
+        known = set(_defaults(plain)) - {"self", "kwargs", "args", "n_classes", "num_classes", "dim", "embedding_size", "block", "layers"} - set(settings)
         near = difflib.get_close_matches(wrong, known, 1)
         raise ValueError(f"{owner} has no setting {wrong!r} ({field}).\n" +
                          (f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(sorted(known)) or 'none'}.")) from None
 
-_tried = set() # backbones with their settings that were made once
+def _defaults(made): # name -> default, of whatever its classes take
+    return {k: p.default for kind in reversed(type(made).__mro__) for k, p in inspect.signature(kind.__init__).parameters.items()}
 
-def _try_backbone(name, key, settings): # on torch's device without memory
+def _as_in(field, made, settings): # a number where the default is one, True or False where that is
+    defaults, out = _defaults(made), dict(settings)
+    for k, v in settings.items():
+        default = defaults.get(k)
+        if type(default) is bool or type(default) in (int, float):
+            value = cast_value(f"{field}[{k!r}]", v, type(default) if isinstance(default, bool) else float, default)
+            if isinstance(v, str):
+                out[k] = int(value) if type(default) is int and value == int(value) else value
+    return out
+
+_tried = {} # backbones that were made once, with their settings -> these settings in their types
+
+def _try_backbone(name, settings): # on torch's device without memory
     import timm
     from hier_nb.models import create_backbone
-    if (name, key) in _tried or not timm.is_model(name):
-        return
+    key = (name, json.dumps(settings, sort_keys=True, default=str))
+    if key in _tried or not timm.is_model(name):
+        return dict(_tried.get(key, settings))
     def make(**s):
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return create_backbone(name, False, **s)
     with torch.random.fork_rng(devices=[]):
         try:
-            _try_settings("backbone_settings", name, make, settings)
+            _tried[key] = _try_settings("backbone_settings", name, make, settings)
         except (RuntimeError, NotImplementedError): # a model that cannot be made without memory: training will tell
-            pass
-    _tried.add((name, key))
+            return settings
+    return dict(_tried[key])
 
 # %% ../nbs/52_config.ipynb #5e0e39e5
 def make_config(**values)->TrainConfig:
