@@ -16,7 +16,7 @@ from .pictures import ImageDataset
 class DecodedImages:
     "Pictures of a finished cache folder, uint8 (H, W, 3); raises ValueError when a stored picture has changed."
     def __init__(self, folder):
-        self.folder, self._bytes = Path(folder), None
+        self.folder, self._bytes = Path(folder).expanduser(), None
         self.index = np.load(self.folder/"index.npy") # (N, 4): offset, height, width, checksum
         want, have = (int(self.index[-1, 0] + self.index[-1, 1] * self.index[-1, 2] * 3) if len(self.index) else 0), (self.folder/"pixels.bin").stat().st_size
         if want != have: raise ValueError(f"The cache {folder} is damaged: {have:,} bytes instead of {want:,}.\nDelete that folder, and it will be built again.")
@@ -89,7 +89,7 @@ def decoded(dataset:ImageDataset, # from files
     "Build the cache if it is not there, and read from it. Safe to call from several processes at once."
     from filelock import FileLock
     if short_side < 1: raise ValueError(f"short_side={short_side} is no size.\nPass a number of pixels, e.g. 256.")
-    out = Path(folder)/f"{dataset.name or 'pictures'}-{dataset.split or 'all'}-{short_side}px-{_fingerprint(dataset, short_side)}"
+    out = Path(folder).expanduser()/f"{dataset.name or 'pictures'}-{dataset.split or 'all'}-{short_side}px-{_fingerprint(dataset, short_side)}"
     out.parent.mkdir(parents=True, exist_ok=True)
     if not out.is_dir():
         with FileLock(f"{out}.lock"):

@@ -63,7 +63,7 @@ def emoji_table()->list[dict]:
 # %% ../nbs/12_emoji.ipynb #9f1e2c27
 def cache_dir(root=None)->Path: # `root`, else $HIER_NB_CACHE, else ~/.cache/hier_nb
     "Where fetched and rendered data is kept."
-    return Path(root or os.environ.get("HIER_NB_CACHE") or Path.home()/".cache"/"hier_nb")
+    return Path(root or os.environ.get("HIER_NB_CACHE") or "~/.cache/hier_nb").expanduser()
 
 # %% ../nbs/12_emoji.ipynb #111b97d5
 def npm_command()->list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import anywidget, numpy as np, torch, traitlets
 from fastcore.basics import patch
 from torch import Tensor
+from .checks import check_embeddings, check_ks, check_labels
 from .disk import class_colors
 from .figures import place_nodes
 from .files import write_atomic
@@ -60,16 +61,32 @@ def explore(embeddings:Tensor, # samples in the ball, (N, D)
            )->Explorer:
     "The explorer of a set of embeddings. Raises ValueError if nothing is left to show."
     if not len(embeddings): raise ValueError("There are no embeddings to explore.\nPass at least one.")
-    if len(labels) != len(embeddings): raise ValueError(f"{len(labels)} labels for {len(embeddings)} embeddings.\nPass one label per row.")
+    embeddings = check_embeddings(embeddings, c=c, device="cpu").float()
+    labels = check_labels(labels, len(embeddings), device="cpu")
+    if dataset is not None:
+        check_labels(labels, n_classes=len(dataset.class_names))
+        if len(dataset) != len(embeddings):
+            raise ValueError(f"{len(embeddings)} embeddings for a dataset of {len(dataset)} pictures.\nPass the dataset they were made from.")
+    if proxies is not None and len(proxies):
+        proxies = check_embeddings(proxies, name="proxies", c=c, width=embeddings.shape[1], device="cpu").float()
+    if on_map is not None:
+        on_map = check_embeddings(on_map, name="on_map", c=1.0, width=2, device="cpu")
+        if len(on_map) != len(embeddings):
+            raise ValueError(f"{len(on_map)} places for {len(embeddings)} embeddings.\nPass one place per row.")
+    (n_samples,), (k,) = check_ks(n_samples, name="n_samples"), check_ks(k, name="k")
     rows = torch.arange(len(embeddings))
     if len(rows) > n_samples: rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:n_samples].sort().values
-    x, y = embeddings[rows].detach().cpu().float(), labels[rows].cpu()
+    x, y = embeddings[rows], labels[rows]
+    if dataset is None: # labels are names, and the browser counts
+        classes, y = y.unique(return_inverse=True)
+        names = [f"class {label}" for label in classes.tolist()]
+    else:
+        names = list(dataset.class_names)
     xy = on_map[rows].double() if on_map is not None else center(map_to_disk(x, c, seed=seed)) if len(x) >= 4 else torch.zeros(len(x), 2).double()
     index = Index(x, c)
     near = index.search(None, min(k, len(x) - 1))[1] if len(x) > 1 else torch.zeros(1, 0, dtype=torch.long)
     depth = torch.zeros(len(x)) if c == 0 else dist(torch.zeros_like(x), x, c)
     w = Explorer(points=_raw(xy, np.float32), labels=_raw(y, np.int32), rows=_raw(rows, np.int32), neighbors=_raw(near, np.int32), radius=_raw(depth, np.float32))
-    names = _names(y, dataset)
     tree_names = _set_tree(w, x, y, xy, proxies, c, rule, dataset, names, seed)
     wrong = (y[near[:, 0]] != y) if near.shape[1] else torch.zeros(len(y), dtype=torch.bool)
     w.wrong = _raw(wrong, np.uint8)
@@ -82,7 +99,6 @@ def explore(embeddings:Tensor, # samples in the ball, (N, D)
 
 # %% ../nbs/47_explorer.ipynb #a16852ad
 def _raw(t, dtype): return np.ascontiguousarray(np.asarray(t.cpu() if isinstance(t, Tensor) else t).astype(dtype)).tobytes()
-def _names(y, dataset): return list(dataset.class_names) if dataset is not None else [f"class {k}" for k in range(int(y.max()) + 1)]
 
 def _levels(dataset): # [{name, ids per class, names}]
     t = getattr(dataset, "taxonomy", None)
@@ -174,8 +190,9 @@ def to_html(self:Explorer, path, # the file
     text = json.dumps(data, ensure_ascii=False).replace("</", "<\\/") # a name must not end the script
     js = (_here/"explorer.js").read_text(encoding="utf-8").replace("export default { render };", "")
     page = _page.replace("%TITLE%", html.escape(title or self.meta["title"])).replace("%CSS%", (_here/"explorer.css").read_text(encoding="utf-8")).replace("%JS%", js).replace("%DATA%", text)
+    path = Path(path).expanduser()
     write_atomic(path, lambda p: p.write_text(page, encoding="utf-8"))
-    return Path(path)
+    return path
 
 _page = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>%TITLE%</title>
@@ -196,8 +213,8 @@ render({ model, el: document.getElementById("here") });
 # %% ../nbs/47_explorer.ipynb #7b782a36
 def read_embeddings(path # embeddings.safetensors, a run's folder, or a .pt with a tuple, list or dict of tensors
                    )->dict: # {"embeddings": (N, D), "labels": (N,), "proxies": (P, D) or None}
-    "Embeddings from a file. In a tuple, the integer vector is the labels; of the tables, the one with as many rows is the embeddings, another of the same width the proxies."
-    path = Path(path)
+    "Embeddings from a file. In a tuple, the first vector is the labels, one of integers before one of floats; of the tables, the one with as many rows is the embeddings, another of the same width the proxies."
+    path = Path(path).expanduser()
     if path.is_dir(): path = path/"embeddings.safetensors"
     if not path.is_file(): raise FileNotFoundError(f"There are no embeddings at {path}.\nCheck the path, or let the run finish.")
     if path.suffix == ".safetensors":
@@ -209,14 +226,31 @@ def read_embeddings(path # embeddings.safetensors, a run's folder, or a .pt with
         except Exception as e: raise ValueError(f"{path} cannot be read as tensors alone: {str(e).splitlines()[0]}\nPass a file that holds nothing but tensors.") from None
     return _sorted_out(path, found)
 
-def _sorted_out(path, found):
-    if isinstance(found, dict) and "embeddings" in found and "labels" in found: return dict(embeddings=found["embeddings"].float(), labels=found["labels"].long(), proxies=found.get("proxies"))
-    parts = [t for t in (found.values() if isinstance(found, dict) else found if isinstance(found, (tuple, list)) else [found]) if isinstance(t, Tensor)]
-    labels = next((t.flatten().long() for t in parts if t.ndim <= 2 and t.numel() == max(t.shape, default=0) and not t.is_floating_point()), None)
-    tables = [t.float() for t in parts if t.ndim == 2 and t.is_floating_point()]
-    x = next((t for t in tables if labels is None or len(t) == len(labels)), None)
+def _sorted_out(path, found): # what a file held -> embeddings, labels, proxies
+    named = found if isinstance(found, dict) else {}
+    parts = list(named.values()) if named else list(found) if isinstance(found, (tuple, list)) else [found]
+    parts = [t for t in parts if isinstance(t, Tensor)]
+    tables = [t for t in parts if t.ndim == 2 and t.is_floating_point()]
+    labels = named["labels"] if "labels" in named else next((t.flatten() for t in sorted(parts, key=_is_float) if _is_vector(t)), None)
+    x = named.get("embeddings")
+    if x is None:
+        x = next((t for t in tables if labels is None or len(t) == len(labels)), None)
     if x is None: raise ValueError(f"{path} holds no table of embeddings: its tensors are {[tuple(t.shape) for t in parts]}.\nPass a file with (N, D) embeddings and (N,) labels.")
-    return dict(embeddings=x, labels=labels if labels is not None else torch.zeros(len(x), dtype=torch.long), proxies=next((t for t in tables if t is not x and t.shape[1] == x.shape[1]), None))
+    proxies = named.get("proxies")
+    if proxies is None and "embeddings" not in named:
+        proxies = next((t for t in tables if t is not x and t.shape[1] == x.shape[1]), None)
+    try:
+        x = check_embeddings(x).float()
+        labels = torch.zeros(len(x), dtype=torch.long) if labels is None else check_labels(labels, len(x))
+        proxies = None if proxies is None else check_embeddings(proxies, name="proxies", width=x.shape[1]).float()
+    except ValueError as e:
+        raise ValueError(f"{path}: {e}") from None
+    return dict(embeddings=x, labels=labels, proxies=proxies)
+
+def _is_float(t): return t.is_floating_point() # integers are asked first whether they are the labels
+
+def _is_vector(t): # may it be labels? (N,), of any type, or integers as a row or a column
+    return t.ndim == 1 or t.ndim == 2 and t.numel() == max(t.shape) and not t.is_floating_point()
 
 # %% ../nbs/47_explorer.ipynb #f0a5936e
 @patch

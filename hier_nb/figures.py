@@ -8,16 +8,18 @@ __all__ = ['place_nodes', 'plot_tree', 'plot_insets', 'pick_triplet', 'plot_trip
 # %% ../nbs/46_figures.ipynb #67a71902
 import torch
 from torch import Tensor
+from .checks import check_embeddings, check_ks, check_labels
 from .disk import plot_disk, plot_geodesics, plot_points, pull, push
 from .geometry import from_lorentz, mobius_add, pairwise_dist, to_lorentz
 from .tree import sum_up, tree_arrays
-from .visualize import _colour_ids, _legend, _thumbnails, _transparent, picture
+from .visualize import _colour_ids, _legend, _thumbnails, _transparent, check_rows, picture
 
 # %% ../nbs/46_figures.ipynb #e25e5957
 def place_nodes(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
                 tree, # of the same samples, from `build_tree`
                )->tuple[Tensor, Tensor, list]: # place of each node, (M, 2), NaN where no sample is below; parents, (M,); the nodes
     "The tree's nodes on the map."
+    on_map = check_embeddings(on_map, name="on_map", c=1.0, width=2, device="cpu")
     parent, leaves, nodes = tree_arrays(tree)
     if len(leaves) != len(on_map): raise ValueError(f"{len(on_map)} places for a tree of {len(leaves)} samples.\nPass the map of the samples that the tree was built from.")
     X = to_lorentz(on_map.double(), 1.0)
@@ -43,7 +45,7 @@ def plot_tree(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
     leaf, child = torch.tensor([n[0] == "sample" for n in nodes]), (parent >= 0) & at.isfinite().all(1)
     if sample_edges: plot_geodesics(at[parent[child & leaf]], at[child & leaf], 1.0, ax, color="#dddddd", lw=.25, zorder=0)
     plot_geodesics(at[parent[child & ~leaf]], at[child & ~leaf], 1.0, ax, color="k", lw=.7, zorder=1)
-    index = torch.arange(len(on_map)) if index is None else torch.as_tensor(index)
+    index = check_rows(index, len(on_map), dataset)
     ids = None if dataset is None else _colour_ids(dataset, index, level)
     plot_points(on_map, ids, None, 1.0, None, ax)
     size = torch.tensor([tree.nodes[n].get("size", 1) for n in nodes])[~leaf].double()
@@ -62,7 +64,7 @@ def plot_insets(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
                ): # the figure
     "The disk, and some of its nodes moved to the centre, with their pictures and their tree."
     import matplotlib.pyplot as plt
-    index = torch.arange(len(on_map)) if index is None else torch.as_tensor(index)
+    index = check_rows(index, len(on_map), dataset)
     at, parent, names = place_nodes(on_map, tree)
     chosen = [names.index(n) for n in nodes] if nodes else _apart(at, tree, names)
     if not chosen: raise ValueError("There is no inner node to show.\nPass a tree with proxies that have samples.")
@@ -113,7 +115,16 @@ def pick_triplet(embeddings:Tensor, # samples in the ball, (N, D)
                  seed:int=0, tries:int=2000,
                 )->tuple|None: # rows i, j, k and proxies ρ_ij, ρ_ijk; None if no triplet has two different ancestors
     "A triplet of two class-mates and a stranger whose ancestors differ, the clearest of several."
-    among = torch.arange(len(proxies)) if among is None else torch.as_tensor(among)
+    embeddings = check_embeddings(embeddings, c=c, device="cpu")
+    labels = check_labels(labels, len(embeddings), device="cpu")
+    proxies = check_embeddings(proxies, name="proxies", c=c, width=embeddings.shape[1], device="cpu")
+    among = torch.arange(len(proxies)) if among is None else check_labels(among, name="among", n_classes=len(proxies), device="cpu")
+    if on_map is not None:
+        on_map = check_embeddings(on_map, name="on_map", c=1.0, width=2, device="cpu").double()
+        places = check_embeddings(places, name="places", c=1.0, width=2, device="cpu").double()
+        if len(on_map) != len(embeddings) or len(places) != len(among):
+            raise ValueError(f"{len(on_map)} places for {len(embeddings)} samples, {len(places)} for {len(among)} proxies.\nPass one place each.")
+    (tries,) = check_ks(tries, name="tries")
     g, d, best = torch.Generator().manual_seed(seed), pairwise_dist(embeddings, proxies[among].to(embeddings), c), (0.0, None)
     for _ in range(tries):
         i = int(torch.randint(len(labels), (1,), generator=g))
@@ -137,8 +148,13 @@ def plot_triplet(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
     import matplotlib.pyplot as plt
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
     ax = plot_disk(1.0, None, ax if ax is not None else plt.subplots(figsize=(5.5, 5.5))[1])
-    index = torch.arange(len(on_map)) if index is None else torch.as_tensor(index)
-    i, j, k, p, q = triplet
+    on_map = check_embeddings(on_map, name="on_map", c=1.0, width=2, device="cpu")
+    places = check_embeddings(places, name="places", c=1.0, width=2, device="cpu")
+    index = check_rows(index, len(on_map), dataset)
+    if triplet is None or len(triplet) != 5:
+        raise ValueError(f"triplet is {triplet!r}, not i, j, k and two proxies.\nPass what pick_triplet returned, unless that is None.")
+    i, j, k = check_labels(triplet[:3], name="triplet", n_classes=len(on_map)).tolist()
+    p, q = check_labels(triplet[3:], name="triplet's proxies", n_classes=len(places)).tolist()
     ax.scatter(on_map[:, 0], on_map[:, 1], s=3, c="#cfcfcf", lw=0, zorder=0)
     line = lambda n, r, style: plot_geodesics(on_map[[n]].double(), places[[r]].double(), 1.0, ax, zorder=2, **(style | dict(lw=1.8)))
     for n, near, far in ((i, p, q), (j, p, q), (k, q, p)): line(n, near, pull); line(n, far, push)
@@ -161,7 +177,7 @@ def save_figure(fig, # a matplotlib figure
     "A vector file (PDF, with text as text) and a PNG; or the one kind that the suffix names."
     import matplotlib as mpl
     from pathlib import Path
-    path = Path(path)
+    path = Path(path).expanduser()
     if path.suffix and path.suffix not in (".pdf", ".png", ".svg"): raise ValueError(f"{path.name} is none of the known kinds.\nName the file .pdf, .svg or .png, or leave the suffix off for PDF and PNG.")
     files = [path] if path.suffix else [path.with_suffix(".pdf"), path.with_suffix(".png")]
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,8 @@ __all__ = ['expand', 'read_grid', 'code_revision', 'run_id', 'check_grid']
 # %% ../nbs/56_grids.ipynb #bb5c3b12
 import ast, hashlib, itertools, json
 from pathlib import Path
-from .notebooks import check_names, check_parameters
+from .config import check_runs
+from .notebooks import check_names, check_parameters, notebook_parameters
 
 # %% ../nbs/56_grids.ipynb #90e3e74d
 def expand(grid, # dict: name -> value, or a list of values as an axis; or a list of such dicts, one after the other
@@ -78,7 +79,9 @@ def run_id(parameters:dict, revision:str="")->str: # 12 hexadecimal digits
 def check_grid(notebook, runs:list[dict]):
     "Raise ValueError, with the nearest name, for a parameter that the notebook, or function, does not have."
     names = sorted({k for r in runs for k in r})
-    if not callable(notebook): return check_parameters(notebook, dict.fromkeys(names))
+    if not callable(notebook):
+        check_parameters(notebook, dict.fromkeys(names))
+        return check_runs(notebook_parameters(notebook), runs)
     import inspect
     known = inspect.signature(notebook).parameters
     if any(p.kind == p.VAR_KEYWORD for p in known.values()): return

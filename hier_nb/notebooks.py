@@ -9,7 +9,7 @@ __all__ = ['notebook_parameters', 'check_parameters', 'check_names', 'run_notebo
 import ast, difflib, logging, os, sys
 from pathlib import Path
 import papermill as pm
-from .config import parse_words
+from .config import check_runs, parse_words
 
 # %% ../nbs/55_notebooks.ipynb #1320a4ff
 def notebook_parameters(notebook)->dict: # name -> default
@@ -45,6 +45,7 @@ def run_notebook(notebook, # path of a notebook with a cell tagged `parameters`
                 )->Path: # the executed notebook
     "Execute a notebook with papermill; cells are written out as they finish. A cell's exception is raised as papermill's own."
     check_parameters(notebook, parameters)
+    (parameters,) = check_runs(notebook_parameters(notebook), [parameters])
     if "out_dir" in notebook_parameters(notebook): parameters = dict(parameters, out_dir=str(out_dir))
     out = Path(out_dir)/Path(notebook).name
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from torchvision.transforms import v2
 import numpy as np
 from pathlib import Path
 from fastcore.basics import patch
+from .checks import check_labels, check_mask
 
 # %% ../nbs/10_pictures.ipynb #d9aeaba9
 @dataclass(frozen=True)
@@ -41,11 +42,13 @@ class Taxonomy:
 class ImageDataset(Dataset):
     "`images[i]` is a uint8 array (H, W, 3): one array, or anything with a length that decodes on demand; labels (N,), names, an optional taxonomy."
     def __init__(self, images, labels, class_names, paths, taxonomy=None, transform=None, name="", split=""):
-        self.images, self.labels = images, torch.as_tensor(labels, dtype=torch.long)
         self.class_names, self.paths, self.taxonomy = list(class_names), list(paths), taxonomy
+        self.images, self.labels = images, check_labels(labels, n_classes=len(self.class_names), device="cpu")
         self.transform, self.name, self.split = transform, name, split
         if not len(images) == len(self.labels) == len(self.paths):
             raise ValueError(f"{len(images)} images, {len(self.labels)} labels and {len(self.paths)} paths.\nPass one of each per picture.")
+        if taxonomy is not None and len(taxonomy.paths) != len(self.class_names):
+            raise ValueError(f"A taxonomy of {len(taxonomy.paths)} classes for {len(self.class_names)} class names.\nGive one path per class, or None.")
     def raw(self, i)->np.ndarray: return np.asarray(self.images[i]) # (H, W, 3) uint8
     def __getitem__(self, i):
         x = torch.from_numpy(np.array(self.images[i])).permute(2, 0, 1)
@@ -61,8 +64,12 @@ class Rows: # some rows of a sequence, without copying it
 
 @patch
 def subset(self:ImageDataset, keep)->ImageDataset: # keep: indices, in order
-    "The pictures `keep`, with the same classes."
-    keep = [int(i) for i in keep]
+    "The pictures `keep`, with the same classes; a mask of the whole length keeps where it is True."
+    keep = keep if isinstance(keep, (Tensor, np.ndarray)) or hasattr(keep, "to_numpy") else list(keep)
+    booleans = getattr(keep, "dtype", None) in (torch.bool, bool) or isinstance(keep, list) and keep and all(isinstance(i, (bool, np.bool_)) for i in keep)
+    if booleans:
+        keep = check_mask(keep, len(self), name="keep", both=False).nonzero().flatten()
+    keep = check_labels(keep, name="keep", n_classes=len(self)).tolist()
     out = ImageDataset(Rows(self.images, keep), self.labels[keep], self.class_names, [self.paths[i] for i in keep], self.taxonomy, self.transform, self.name, self.split)
     for name in ("styles", "is_query"): # facts about pictures that some datasets have
         if hasattr(self, name): v = getattr(self, name); setattr(out, name, v[keep] if isinstance(v, Tensor) else [v[i] for i in keep])
@@ -80,7 +87,9 @@ def leaving_out(self:ImageDataset, bad:dict)->ImageDataset: # bad: index -> why
 @patch
 def of_classes(self:ImageDataset, classes)->ImageDataset: # classes: numbers, in the new order
     "The pictures of some classes, numbered 0, 1, … in that order."
-    classes = torch.as_tensor(classes).tolist()
+    classes = check_labels(classes, name="classes", n_classes=len(self.class_names)).tolist()
+    if len(set(classes)) < len(classes):
+        raise ValueError(f"classes names {next(c for c in classes if classes.count(c) > 1)} more than once.\nPass each class once.")
     new = torch.full((len(self.class_names),), -1); new[classes] = torch.arange(len(classes))
     out = self.subset((new[self.labels] >= 0).nonzero().flatten())
     out.labels, out.class_names = new[out.labels], [self.class_names[c] for c in classes]
@@ -107,7 +116,7 @@ def _eight_bits(im): # 16-bit grey would be cut off at 255 by a plain conversion
 # %% ../nbs/10_pictures.ipynb #773be755
 class ImageFiles:
     "Pictures decoded from their files when asked for."
-    def __init__(self, root, paths): self.root, self.paths = Path(root), list(paths)
+    def __init__(self, root, paths): self.root, self.paths = Path(root).expanduser(), list(paths)
     def __getitem__(self, i): return read_image(self.root/self.paths[i])
     def __len__(self): return len(self.paths)
 

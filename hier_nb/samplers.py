@@ -8,6 +8,7 @@ __all__ = ['ClassBalancedSampler']
 # %% ../nbs/11_samplers.ipynb #9f43a03e
 import torch
 from torch import Tensor
+from .checks import check_labels
 from torch.utils.data import Sampler
 
 # %% ../nbs/11_samplers.ipynb #badfb7bf
@@ -18,14 +19,14 @@ class ClassBalancedSampler(Sampler):
     has as many batches as fit the dataset. `images_per_class=0` shuffles plainly. Call `set_epoch` before each epoch; `start`
     skips that many batches, to resume in the middle."""
     def __init__(self,
-                 labels:Tensor, # integers, (N,)
+                 labels:Tensor, # integers, names of classes: see `check_labels`, (N,)
                  batch_size:int, # images of a global batch, over all ranks
                  images_per_class:int=2, # K; 0: plain shuffling
                  seed:int=0,
                  rank:int=0, # which part is yielded
                  world_size:int=1, # how many parts there are
                 ):
-        self.labels = torch.as_tensor(labels).cpu()
+        self.labels = check_labels(labels, device="cpu")
         self.batch_size, self.images_per_class, self.seed, self.epoch, self.start = batch_size, images_per_class, seed, 0, 0
         self.rank, self.world_size = rank, world_size
         self._check()
@@ -39,6 +40,10 @@ from fastcore.basics import patch
 
 @patch
 def _check(self:ClassBalancedSampler):
+    for name, lowest in dict(batch_size=1, images_per_class=0, world_size=1, rank=0).items():
+        value = getattr(self, name)
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value < lowest:
+            raise ValueError(f"{name}={value!r} is no number of at least {lowest}.\nPass an integer.")
     b, k, n = self.batch_size, self.images_per_class, len(self.labels.unique())
     if not 0 <= self.rank < self.world_size: raise ValueError(f"rank={self.rank} of world_size={self.world_size}.\nPass 0 <= rank < world_size.")
     if b % self.world_size: raise ValueError(f"batch_size={b} cannot be shared among {self.world_size} ranks.\nPass a multiple of {self.world_size}, e.g. {max(1, round(b / self.world_size)) * self.world_size}.")

@@ -73,8 +73,11 @@ def parameter_groups(step:Step, config:TrainConfig)->list[dict]:
             for n, (m, s) in groups.items() if m is not None and any(p.requires_grad for p in m.parameters())]
 
 def create_optimizer(step:Step, config:TrainConfig):
-    kinds = dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam, sgd=lambda g, weight_decay: torch.optim.SGD(g, lr=config.lr, momentum=.9, weight_decay=weight_decay))
-    return kinds[config.optimizer](parameter_groups(step, config), weight_decay=config.weight_decay)
+    groups, decay = parameter_groups(step, config), config.weight_decay
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(groups, lr=config.lr, momentum=.9, weight_decay=decay)
+    kinds = dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam)
+    return kinds[config.optimizer](groups, eps=config.adam_eps, weight_decay=decay)
 
 # %% ../nbs/53_trainer.ipynb #7f451b22
 class Trainer:

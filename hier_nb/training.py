@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from . import __version__
 from .checkpoints import write_json, write_tensors
-from .config import TrainConfig, load_config, make_config, parse_words
+from .config import TrainConfig, cast_value, load_config, make_config, parse_words
 from .datasets import load_dataset
 from .distributed import is_main, launch, process_group, world_size
 from .metrics import retrieval_report
@@ -184,11 +184,14 @@ def train_cli(argv=None):
     if not argv or argv[0] in ("-h", "--help"): print(train_cli.__doc__); return 0 if argv else 2
     try:
         words = parse_words(argv)
-        out, recipe, resume, ranks = words.pop("out", None), words.pop("recipe", None), words.pop("resume", False), words.pop("ranks", 1)
-        if out is None: raise ValueError("There is no folder for the results.\nPass out=runs/mine.")
-        config = load_config(str(recipe), **words) if recipe else make_config(**words)
+        out, recipe = words.pop("out", None), words.pop("recipe", None)
+        resume, ranks = cast_value("resume", words.pop("resume", False), bool, True), cast_value("ranks", words.pop("ranks", 1), int, 2)
+        if out in (None, ""): raise ValueError("There is no folder for the results.\nPass out=runs/mine.")
+        if ranks < 1: raise ValueError(f"ranks={ranks} is not positive.\nPass a number above 0.")
+        out = str(Path(str(out)).expanduser())
+        config = make_config(**words) if recipe is None else load_config(str(recipe), **words)
         r = train(config, out, resume=resume, ranks=ranks)
-    except (ValueError, FileNotFoundError, ImportError, ConnectionError, FloatingPointError) as e: print(e, file=sys.stderr); return 2
+    except (ValueError, OSError, ImportError, FloatingPointError) as e: print(e, file=sys.stderr); return 2
     if is_main(): print(json.dumps(dict(before=r.before, after=r.after, chosen_by_validation=r.chosen), indent=1))
     return 0
 

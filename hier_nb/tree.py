@@ -11,6 +11,7 @@ import json
 import networkx as nx, torch
 from pathlib import Path
 from torch import Tensor
+from .checks import check_embeddings, check_ks, check_labels
 from .files import write_atomic
 from .geometry import pairwise_dist
 
@@ -25,6 +26,7 @@ def build_tree(embeddings:Tensor, # samples in the ball, (N, D)
     "The hierarchy as a tree with one root. Attributes: `radius` of a point, `height` and `proxy` of an ancestor. Raises ValueError without proxies."
     if len(proxies) == 0: raise ValueError("There are no proxies, so there is no tree.\nTrain with hier_weight above 0.")
     if rule not in ("lca", "radius"): raise ValueError(f"rule {rule!r} is unknown.\nChoose 'lca' or 'radius'.")
+    embeddings, proxies = _check_points(embeddings, proxies, c, least=0)
     home = nearest_proxy(embeddings, proxies, c)
     tree = _radius_tree(proxies, c) if rule == "radius" else _lca_tree(embeddings, proxies, home, c, pairs, seed)
     tree.add_nodes_from((("sample", n), dict(radius=r)) for n, r in enumerate(embeddings.norm(dim=1).tolist()))
@@ -33,13 +35,23 @@ def build_tree(embeddings:Tensor, # samples in the ball, (N, D)
 
 def nearest_proxy(embeddings, proxies, c:float=0.1)->Tensor: # (N,)
     "Each sample's nearest proxy, in blocks; ties go to the lower index."
-    return torch.cat([pairwise_dist(x, proxies.to(x), c).argmin(1) for x in embeddings.split(8192)]) if len(embeddings) else torch.zeros(0, dtype=torch.long)
+    embeddings, proxies = _check_points(embeddings, proxies, c, least=0)
+    if not len(embeddings):
+        return torch.zeros(0, dtype=torch.long)
+    return torch.cat([pairwise_dist(x, proxies, c).argmin(1) for x in embeddings.split(8192)])
+
+def _check_points(embeddings, proxies, c, least=1): # both as tables of one type and width, inside the ball
+    embeddings = check_embeddings(embeddings, c=c, least=least)
+    width = embeddings.shape[1] if len(embeddings) else None
+    proxies = check_embeddings(proxies, name="proxies", c=c, width=width, device=embeddings.device)
+    return embeddings, proxies.to(embeddings.dtype)
 
 # %% ../nbs/42_tree.ipynb #8812b546
 def proxy_parents(proxies:Tensor, # (P, D)
                   c:float=0.1, # the ball has curvature -c
                  )->Tensor: # index of each proxy's parent, −1 for the root, (P,)
     "The nearest proxy of smaller radius; ties in radius go to the lower index."
+    proxies = check_embeddings(proxies, name="proxies", c=c)
     order = proxies.norm(dim=1).argsort(stable=True)
     rank = order.argsort()
     d = pairwise_dist(proxies, proxies, c).masked_fill(rank[None] >= rank[:, None], torch.inf)
@@ -62,6 +74,9 @@ def ancestor_heights(embeddings:Tensor, # samples, (N, D)
                      seed:int=0,
                     )->tuple[Tensor, Tensor, Tensor]: # expected h, (W, W); the proxy chosen most often, (W, W); the groups, (W,)
     "How far up the common ancestor of a sample of one group and a sample of another is, on average."
+    embeddings, proxies = _check_points(embeddings, proxies, c)
+    home = check_labels(home, len(embeddings), name="home", device=embeddings.device)
+    (pairs,) = check_ks(pairs, name="pairs")
     groups, n = home.unique(return_counts=True)
     order, start = home.argsort(stable=True), n.cumsum(0) - n
     g = torch.Generator().manual_seed(seed)
@@ -107,16 +122,33 @@ def tree_arrays(tree:nx.DiGraph # from `build_tree`
 def node_depths(parent:Tensor # (M,)
                )->Tensor: # edges from the root, (M,)
     "Depth of every node."
+    parent = check_labels(parent, name="parent")
+    if len(parent) and not -1 <= int(parent.min()) <= int(parent.max()) < len(parent):
+        raise ValueError(f"parent reaches from {int(parent.min())} to {int(parent.max())} for {len(parent)} nodes.\nPass what tree_arrays returns.")
     depth, up = torch.zeros_like(parent), parent.clone()
-    while (up >= 0).any(): depth += up >= 0; up = torch.where(up >= 0, parent[up.clamp_min(0)], up)
+    for _ in range(len(parent)): # no path is longer
+        if not (up >= 0).any():
+            break
+        depth += up >= 0
+        up = torch.where(up >= 0, parent[up.clamp_min(0)], up)
+    if (up >= 0).any():
+        raise ValueError(f"parent goes round in a circle at node {int((up >= 0).nonzero()[0])}.\nPass what tree_arrays returns.")
     return depth
 
 def leaf_counts(parent:Tensor, # (M,)
                 leaves:Tensor, # node of each sample, (N,)
                 groups:Tensor, # integers, (N,)
                )->Tensor: # samples of each group under each node, (M, G)
-    "Counts from the leaves up."
-    n = torch.zeros(len(parent), int(groups.max()) + 1 if len(groups) else 1, dtype=torch.double)
+    "Counts from the leaves up; a column per group, so number the groups 0 … G − 1 first, e.g. by `dense_labels`."
+    leaves = check_labels(leaves, name="leaves", n_classes=len(parent))
+    groups = check_labels(groups, len(leaves), name="groups")
+    columns = int(groups.max()) + 1 if len(groups) else 1
+    if len(groups) and int(groups.min()) < 0:
+        raise ValueError(f"groups holds {int(groups.min())}, and every group has a column.\nNumber them first: dense_labels(groups)[0].")
+    if len(parent) * columns > 10**9:
+        raise ValueError(f"{columns:,} groups under {len(parent):,} nodes need {8e-9 * len(parent) * columns:,.0f} GB.\n"
+                         "Number them first: dense_labels(groups)[0].")
+    n = torch.zeros(len(parent), columns, dtype=torch.double)
     n[leaves, groups] = 1
     return sum_up(parent, n)
 
@@ -166,14 +198,22 @@ def _largest_first(parent, leaves, k):
 # %% ../nbs/42_tree.ipynb #167c8981
 def name_nodes(tree:nx.DiGraph, # from `build_tree`; changed in place
                labels:Tensor, # of the samples, (N,)
-               class_names, # per label
+               class_names, # per label: a list, or a dict
                taxonomy=None, # Taxonomy of the classes
                share:float=0.5, # that a name must hold
               )->nx.DiGraph: # the same; attributes `name`, `share` and `size` at every node
     "Name every node after the samples below it."
     parent, leaves, nodes = tree_arrays(tree)
+    labels = check_labels(labels, device="cpu")
     if len(labels) != len(leaves): raise ValueError(f"{len(labels)} labels for a tree of {len(leaves)} samples.\nPass the labels of the embeddings it was built from.")
-    kinds = [(labels, lambda k: class_names[k])]
+    if not hasattr(class_names, "keys"):
+        check_labels(labels, n_classes=len(class_names))
+    if taxonomy:
+        check_labels(labels, n_classes=len(taxonomy.paths))
+    classes, dense = labels.unique(return_inverse=True)
+    if hasattr(class_names, "keys") and (missing := set(classes.tolist()) - set(class_names)):
+        raise ValueError(f"class_names has no name for label {min(missing)}.\nPass one per label.")
+    kinds = [(dense, lambda k: class_names[int(classes[k])])]
     for l in reversed(taxonomy.levels if taxonomy else ()):
         names = ["unknown", *taxonomy.names(l)] # −1 becomes 0
         kinds.append((taxonomy.ids(l)[labels] + 1, names.__getitem__))
@@ -190,7 +230,7 @@ def name_nodes(tree:nx.DiGraph, # from `build_tree`; changed in place
 # %% ../nbs/42_tree.ipynb #59a6d326
 def save_tree(tree:nx.DiGraph, path):
     "Write `.nwk`, `.json` or `.parquet`, atomically, by the path's suffix."
-    path = Path(path)
+    path = Path(path).expanduser()
     write = dict([(".nwk", _write_newick), (".json", _write_json), (".parquet", _write_parquet)]).get(path.suffix)
     if write is None: raise ValueError(f"{path.name} is none of the known kinds.\nName the file .nwk, .json or .parquet.")
     write_atomic(path, lambda p: write(tree, p))
@@ -232,7 +272,7 @@ def _write_parquet(tree, path):
 # %% ../nbs/42_tree.ipynb #c01c047c
 def load_tree(path)->nx.DiGraph:
     "Read what `save_tree` wrote as `.json` or `.parquet`. Raises FileNotFoundError, or ValueError for another file."
-    path, tree = Path(path), nx.DiGraph()
+    path, tree = Path(path).expanduser(), nx.DiGraph()
     if not path.is_file(): raise FileNotFoundError(f"There is no tree at {path}.\nCheck the path.")
     try:
         if path.suffix == ".json": _read_nested(tree, json.loads(path.read_text(encoding="utf-8")))

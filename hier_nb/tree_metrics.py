@@ -4,19 +4,20 @@
 
 # %% auto #0
 __all__ = ['linkage_arrays', 'random_tree', 'taxonomy_tree', 'dendrogram_purity', 'make_binary', 'dasgupta_score',
-           'common_ancestor', 'cophenetic_correlation', 'spearman', 'triplet_agreement', 'tree_scores',
-           'tree_agreement']
+           'common_ancestor', 'some_pairs', 'taxonomy_height', 'cophenetic_correlation', 'spearman',
+           'triplet_agreement', 'tree_scores', 'tree_agreement']
 
 # %% ../nbs/43_tree_metrics.ipynb #bd8dfe59
 import numpy as np, torch
 from torch import Tensor
-
+from .checks import check_embeddings, check_ks, check_labels, check_level_ids, check_values, dense_labels
 from .tree import leaf_counts, node_depths
 
 # %% ../nbs/43_tree_metrics.ipynb #05d4dd2f
 def linkage_arrays(Z # SciPy's linkage matrix, (N − 1, 4)
                   )->tuple[Tensor, Tensor]: # parent of each node, (2N − 1,); node of each sample, (N,)
     "A clustering as a tree."
+    Z = check_embeddings(Z, name="Z", width=4).cpu().numpy()
     n = len(Z) + 1
     parent = torch.full((2 * n - 1,), -1)
     ends = torch.from_numpy(np.ascontiguousarray(Z[:, :2])).long()
@@ -26,6 +27,7 @@ def linkage_arrays(Z # SciPy's linkage matrix, (N − 1, 4)
 def random_tree(n:int, # samples
                 seed:int=0)->tuple[Tensor, Tensor]:
     "Two of the remaining subtrees, drawn at random, are joined, until one is left."
+    (n,) = check_ks(n, name="n")
     rng, live = np.random.default_rng(seed), list(range(n))
     parent = [-1] * (2 * n - 1)
     for m in range(n, 2 * n - 1):
@@ -38,6 +40,7 @@ def random_tree(n:int, # samples
 def taxonomy_tree(ids:Tensor # level ids, coarse to fine, (N, L + 1)
                  )->tuple[Tensor, Tensor]:
     "The ground truth as a tree: a node per group at every level."
+    ids = check_level_ids(ids).cpu()
     n, parent, at = len(ids), [-1], torch.zeros(len(ids), dtype=torch.long)
     for l in range(ids.shape[1]):
         key = torch.stack([at, ids[:, l]], 1)
@@ -57,6 +60,7 @@ def dendrogram_purity(parent:Tensor, # of each node, (M,)
                       groups:Tensor, # integers, (N,): classes, or any level
                      )->float: # NaN if no two samples are of one group
     "Expected purity of the leaves under two random class-mates' ancestor, exactly."
+    (groups,) = dense_labels(check_labels(groups, len(leaves), name="groups"))
     n = leaf_counts(parent, leaves, groups)
     pairs, size = _pairs_at(parent, n), n.sum(1, keepdim=True).clamp_min(1)
     return float((pairs * n / size).sum() / pairs.sum()) if pairs.sum() else float("nan")
@@ -83,15 +87,19 @@ def dasgupta_score(parent:Tensor, # (M,)
                    seed:int=0, # of making it binary
                   )->float: # 1: the taxonomy; 0: chance
     "Dasgupta's cost of the taxonomy's similarity, rescaled."
+    ids = check_level_ids(ids, len(leaves))
     parent, N, cost, best, weight = make_binary(parent, seed), len(leaves), 0.0, 0.0, 0.0
     for l in range(ids.shape[1]):
         known = ids[:, l] >= 0
-        groups = torch.where(known, ids[:, l], ids[:, l].max().clamp_min(0) + 1)
+        k = len(ids[known, l].unique()) # the last column is for samples without a path, which are similar to nobody
+        groups = torch.full((len(ids),), k)
+        groups[known] = dense_labels(ids[known, l])[0]
         n = leaf_counts(parent, leaves, groups)
         size, pairs = n.sum(1), _pairs_at(parent, n)
-        k = int(ids[:, l].max()) + 1 # samples without a path are similar to nobody
         count = n[node_depths(parent).argmin(), :k]
-        cost += float((pairs[:, :k].sum(1) * size).sum()); best += float(((count**3 - count) / 3).sum()); weight += float((count * (count - 1) / 2).sum())
+        cost += float((pairs[:, :k].sum(1) * size).sum())
+        best += float(((count**3 - count) / 3).sum())
+        weight += float((count * (count - 1) / 2).sum())
     chance = 2 / 3 * (N + 1) * weight
     return (chance - cost) / (chance - best) if chance > best else float("nan")
 
@@ -101,6 +109,7 @@ def common_ancestor(parent:Tensor, # (M,)
                     b:Tensor, # nodes, (T,)
                    )->Tensor: # nodes, (T,)
     "Lowest common ancestor of pairs of nodes."
+    a, b = (check_labels(v, name="nodes", n_classes=len(parent)) for v in (a, b))
     depth, root = node_depths(parent), int((parent < 0).nonzero()[0])
     jump = [torch.where(parent < 0, root, parent)]
     while 2 ** len(jump) <= int(depth.max()): jump.append(jump[-1][jump[-1]])
@@ -111,13 +120,22 @@ def common_ancestor(parent:Tensor, # (M,)
         a, b = torch.where(apart, jump[k][a], a), torch.where(apart, jump[k][b], b)
     return torch.where(a == b, a, jump[0][a])
 
-def _some_pairs(n, count, seed): # i ≠ j, both (T,)
+def some_pairs(n:int, # of so many samples
+               count:int, # pairs
+               seed:int=0,
+              )->tuple[Tensor, Tensor]: # i ≠ j, both (T,)
+    "Pairs of different samples, drawn at random."
+    if n < 2:
+        raise ValueError(f"{n} samples have no pairs.\nPass at least two.")
     g = torch.Generator().manual_seed(seed)
     i = torch.randint(n, (count,), generator=g)
     return i, (i + torch.randint(1, n, (count,), generator=g)) % n
 
 # %% ../nbs/43_tree_metrics.ipynb #72f1063a
-def _height(ids, i, j): # taxonomy's height of pairs, (T,)
+def taxonomy_height(ids:Tensor, # level ids of the samples, (N, L + 1)
+                    i:Tensor, j:Tensor, # pairs of samples, (T,)
+                   )->Tensor: # (T,): 0 within a class, L + 1 where nothing is shared
+    "How far up the taxonomy two samples meet."
     same = ids[i] == ids[j]
     common = (same[:, :-1] & (ids[i, :-1] >= 0)).sum(1)
     return torch.where(same[:, -1], 0, ids.shape[1] - common)
@@ -128,14 +146,20 @@ def cophenetic_correlation(parent:Tensor, leaves:Tensor, # of a tree
                            seed:int=0,
                           )->float: # −1 … 1
     "Spearman's correlation, over pairs, of the ancestor's number of leaves with the taxonomy's height."
-    i, j = _some_pairs(len(leaves), n_pairs, seed)
+    ids = check_level_ids(ids, len(leaves))
+    i, j = some_pairs(len(leaves), n_pairs, seed)
     size = leaf_counts(parent, leaves, torch.zeros_like(leaves))[:, 0]
-    return spearman(size[common_ancestor(parent, leaves[i], leaves[j])], _height(ids, i, j))
+    return spearman(size[common_ancestor(parent, leaves[i], leaves[j])], taxonomy_height(ids, i, j))
 
-def spearman(a, b)->float: # NaN if one of them is constant
+def spearman(a, b)->float: # NaN if one of them is constant, or holds a NaN
     "Rank correlation of two vectors."
     from scipy.stats import rankdata
-    a, b = (rankdata(np.asarray(v)) for v in (a, b))
+    a, b = check_values(a, name="a"), check_values(b, name="b")
+    if len(a) != len(b):
+        raise ValueError(f"a has {len(a)} values, b has {len(b)}.\nPass two vectors of one length.")
+    if a.isnan().any() or b.isnan().any():
+        return float("nan")
+    a, b = rankdata(a.cpu().numpy()), rankdata(b.cpu().numpy())
     return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else float("nan")
 
 # %% ../nbs/43_tree_metrics.ipynb #68e8592d
@@ -145,9 +169,12 @@ def triplet_agreement(parent:Tensor, leaves:Tensor, # of a tree
                       seed:int=0,
                      )->float: # share; a tree that leaves a triplet open counts ⅓ for it
     "Of three samples, does the tree join first the two that the taxonomy joins first?"
+    ids = check_level_ids(ids, len(leaves))
+    if not len(leaves):
+        raise ValueError("A tree without samples has no triplets.\nPass at least three samples.")
     g = torch.Generator().manual_seed(seed)
     i, j, k = torch.randint(len(leaves), (3, n_triplets), generator=g)
-    near, far, other = _height(ids, i, j), _height(ids, i, k), _height(ids, j, k)
+    near, far, other = taxonomy_height(ids, i, j), taxonomy_height(ids, i, k), taxonomy_height(ids, j, k)
     keep = (near < far) & (near < other) & (i != j)
     i, j, k = (leaves[v[keep]] for v in (i, j, k))
     if not len(i): return float("nan")
@@ -163,8 +190,15 @@ def tree_scores(parent:Tensor, # of each node, (M,)
                 seed:int=0,
                )->dict: # name -> number
     "Purity at every level, Dasgupta's score, cophenetic correlation and triplets of a tree."
-    out = {f"purity/{n}": dendrogram_purity(parent, leaves, torch.where(ids[:, l] < 0, ids[:, l].max() + 1, ids[:, l])) for l, n in reversed(list(enumerate(names)))}
-    return out | dict(dasgupta=dasgupta_score(parent, leaves, ids, seed), cophenetic=cophenetic_correlation(parent, leaves, ids, seed=seed), triplets=triplet_agreement(parent, leaves, ids, seed=seed))
+    ids, names = check_level_ids(ids, len(leaves)), list(names)
+    if len(names) != ids.shape[1]:
+        raise ValueError(f"{len(names)} names for {ids.shape[1]} levels.\nPass one name per level, the class last.")
+    out = {}
+    for l, name in reversed(list(enumerate(names))):
+        out[f"purity/{name}"] = dendrogram_purity(parent, leaves, ids[:, l])
+    return out | dict(dasgupta=dasgupta_score(parent, leaves, ids, seed),
+                      cophenetic=cophenetic_correlation(parent, leaves, ids, seed=seed),
+                      triplets=triplet_agreement(parent, leaves, ids, seed=seed))
 
 # %% ../nbs/43_tree_metrics.ipynb #ad338c68
 def tree_agreement(a:tuple, # parent and leaves of a tree
