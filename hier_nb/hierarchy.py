@@ -6,20 +6,24 @@
 __all__ = ['HierarchicalProxies', 'sample_triplets', 'triplet_loss', 'HIERLoss']
 
 # %% ../nbs/31_hierarchy.ipynb #8a20245a
-import math
+import math, warnings
 import torch
 from torch import Tensor, nn
-from .geometry import ToPoincare, full_precision, pairwise_dist
-from .neighbors import reciprocal_neighbors
+from fastcore.basics import patch
+from .checks import check_labels
+from .geometry import ToPoincare, full_precision, once_only, pairwise_dist
+from .neighbors import mutual_neighbors, reciprocal_neighbors
 
 # %% ../nbs/31_hierarchy.ipynb #a8b4779b
 class HierarchicalProxies(nn.Module):
-    "`n_proxies` learnable points: `.weight` (P, D) in the tangent space, `.on_ball()` (P, D) in the ball. `to_ball` replaces the map."
-    def __init__(self, n_proxies:int=512, dim:int=128, c:float=0.1, clip_radius:float=2.3, to_ball:ToPoincare|None=None):
+    "`n_proxies` learnable points: `.weight` (P, D) in the tangent space, `.on_ball()` (P, D) in the ball. `to_ball` replaces `c` and `clip_radius`."
+    def __init__(self, n_proxies:int=512, dim:int=128, c:float=0.1, clip_radius:float|None=2.3, to_ball:ToPoincare|None=None):
         super().__init__()
-        if n_proxies < 1 or dim < 1: raise ValueError(f"n_proxies={n_proxies}, dim={dim}.\nBoth must be at least 1.")
+        if n_proxies < 1 or dim < 1:
+            raise ValueError(f"n_proxies={n_proxies}, dim={dim}.\nBoth must be at least 1.")
         self.to_ball = to_ball or ToPoincare(c, clip_radius)
-        self.weight = nn.Parameter(torch.randn(n_proxies, dim) * 0.9 * clip_radius / math.sqrt(dim))
+        r = self.to_ball.clip_radius or 2.3 * math.sqrt(0.1 / float(torch.as_tensor(self.to_ball.c).detach()))
+        self.weight = nn.Parameter(torch.randn(n_proxies, dim) * 0.9 * r / math.sqrt(dim))
     def on_ball(self): return self.to_ball(self.weight)
     def extra_repr(self): return "n_proxies={}, dim={}".format(*self.weight.shape)
 
@@ -131,7 +135,10 @@ class _TripletLoss(torch.autograd.Function):
         if D.device.type == "cpu": # invalid anchors weigh nothing: leave them out
             t, u, weight = t[:, weight > 0], u[:, weight > 0], weight[weight > 0]
         grad = torch.zeros_like(D) if ctx.needs_input_grad[0] else None
-        loss, collisions, usage = D.new_zeros(()), D.new_zeros(()), D.new_zeros(D.shape[1])
+        nothing = 0 * D.sum() # NaN if a distance is: a hinge would take it for a closed bracket
+        loss, collisions, usage = nothing.clone(), D.new_zeros(()), D.new_zeros(D.shape[1])
+        if grad is not None:
+            grad += nothing
         for rows in range(0, t.shape[1], block):
             b = slice(rows, rows + block)
             l, same = _block(D, t[:, b], u[:, b], weight[b], temperature, margin, distinct, generator, grad, usage)
@@ -140,8 +147,10 @@ class _TripletLoss(torch.autograd.Function):
         ctx.mark_non_differentiable(collisions, usage)
         return loss, collisions, usage
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, g, *_): return (g * ctx.saved_tensors[0],) + (None,) * 7
+    def backward(ctx, g, *_):
+        grad = once_only(g * ctx.saved_tensors[0], "HIER's loss can be differentiated once: its gradient is computed with the loss, in closed form.\n"
+                         "Leave create_graph=True away, or take its part out of what is differentiated twice.")
+        return (grad,) + (None,) * 7
 
 # %% ../nbs/31_hierarchy.ipynb #0a9d56a7
 @torch.compiler.disable
@@ -170,7 +179,7 @@ class HIERLoss(nn.Module):
                  n_proxies:int=512, # P, hierarchical proxies
                  dim:int=128, # D, the embeddings' width
                  c:float=0.1, # the ball has curvature -c
-                 clip_radius:float=2.3, # r, proxies' longest tangent vector
+                 clip_radius:float|None=2.3, # r, proxies' longest tangent vector; None: no clip
                  margin:float=0.1, # δ
                  temperature:float=0.1, # τ of the ancestors' softmax
                  n_neighbors:int=20, # K of the reciprocal neighbours, the point itself counted
@@ -179,58 +188,109 @@ class HIERLoss(nn.Module):
                  distinct_ancestors:bool=False, # True: the paper's text
                  official_negatives:bool=False, # True: k may be i, as in the published code; for comparisons only
                  across_classes:bool=False, # True: j and k are never i's class-mates, whom the metric loss teaches already
+                 official_similarity:bool=False, # True: rank by exp(-d) + label_bonus in the points' own precision, as the published code does
                  to_ball:ToPoincare|None=None, # share the embeddings' map (a learned curvature, say); replaces c and clip_radius
                 ):
         super().__init__()
-        if not (margin >= 0 and temperature > 0): raise ValueError(f"margin={margin}, temperature={temperature}.\nThe margin must be >= 0, the temperature > 0.")
-        if n_neighbors < 2 or triplets_per_anchor < 1: raise ValueError(f"n_neighbors={n_neighbors}, triplets_per_anchor={triplets_per_anchor}.\nPass at least 2 and 1.")
-        if official_negatives and across_classes: raise ValueError("official_negatives=True lets k be i, across_classes=True forbids i's class-mates.\nSwitch one of them off.")
+        if not (margin >= 0 and temperature > 0 and label_bonus >= 0):
+            raise ValueError(f"margin={margin}, temperature={temperature}, label_bonus={label_bonus}.\n"
+                             "The margin and the bonus must be >= 0, the temperature > 0.")
+        if n_neighbors < 2 or triplets_per_anchor < 1:
+            raise ValueError(f"n_neighbors={n_neighbors}, triplets_per_anchor={triplets_per_anchor}.\nPass at least 2 and 1.")
+        if official_negatives and across_classes:
+            raise ValueError("official_negatives=True lets k be i, across_classes=True forbids i's class-mates.\nSwitch one of them off.")
         self.proxies = HierarchicalProxies(n_proxies, dim, c, clip_radius, to_ball)
         self.margin, self.temperature = margin, temperature
         self.n_neighbors, self.triplets_per_anchor = n_neighbors, triplets_per_anchor
-        self.label_bonus, self.distinct_ancestors, self.official_negatives, self.across_classes = label_bonus, distinct_ancestors, official_negatives, across_classes
+        self.label_bonus, self.distinct_ancestors = label_bonus, distinct_ancestors
+        self.official_negatives, self.across_classes = official_negatives, across_classes
+        self.official_similarity = official_similarity
+        self.last_terms, self._warned = {}, set()
 
     @property
     def c(self): return self.proxies.to_ball.c
     def forward(self, embeddings, labels=None, generator=None):
-        self._check(embeddings, labels)
+        return sum(self.terms(embeddings, labels, generator).values())
+    def terms(self, embeddings, labels=None, generator=None):
+        "The two halves of the loss, `data` and `proxies`; without their graph they stay in `last_terms`."
+        embeddings, labels = self._check(embeddings, labels)
         rho = self.proxies.on_ball()
-        return self._term(embeddings, rho, labels, generator)[0] + self._term(rho, rho, None, generator)[0]
+        terms = dict(data=self._term(embeddings, rho, labels, generator)[0], proxies=self._term(rho, rho, None, generator)[0])
+        self.last_terms = {name: term.detach() for name, term in terms.items()}
+        return terms
 
 # %% ../nbs/31_hierarchy.ipynb #9d0eb962
-from fastcore.basics import patch
-
 @patch
 @full_precision
 def _term(self:HIERLoss, points, rho, labels, generator):
     with torch.no_grad():
-        similarity = torch.exp(-pairwise_dist(points, points, self.c))
         mates = None if labels is None else labels[:, None] == labels
-        if mates is not None: similarity = similarity + self.label_bonus * mates
-        related = reciprocal_neighbors(similarity, self.n_neighbors)
+        related = mutual_neighbors(self._nearness(pairwise_dist(points, points, self.c), mates), self.n_neighbors)
         triplets, valid = sample_triplets(related, self.triplets_per_anchor, generator, self.official_negatives, mates if self.across_classes else None)
+        self._warn_if_dead("proxies" if points is rho else "data", related, valid)
     return *triplet_loss(pairwise_dist(points, rho, self.c), triplets, valid, self.margin, self.temperature,
                          self.distinct_ancestors, generator), valid
 
+@patch
+def _nearness(self:HIERLoss, d, mates): # distances (N, N), who is of one class, or None -> numbers, the largest is the nearest
+    if self.official_similarity:
+        return torch.exp(-d) if mates is None else torch.exp(-d) + self.label_bonus * mates
+    if mates is None or not self.label_bonus:
+        return -d
+    if self.label_bonus >= 1:
+        return torch.where(mates, 1 / d, -d) # class-mates first, the nearest first
+    d = d if d.device.type == "mps" else d.double()
+    return torch.exp(-d) + self.label_bonus * mates
+
 # %% ../nbs/31_hierarchy.ipynb #2725e4c6
+@patch
+def _warn_if_dead(self:HIERLoss, term, related, valid):
+    n = len(related)
+    dead = n <= self.n_neighbors
+    if related.device.type == "cpu": # on a GPU the question would stall it
+        dead = dead or not valid.any() or int(related.sum()) == n * (n - 1)
+    if not dead or term in self._warned:
+        return
+    self._warned.add(term)
+    what = f"{n} embeddings" if term == "data" else f"n_proxies={n}"
+    if n <= self.n_neighbors:
+        why = f"{what} are not more than n_neighbors={self.n_neighbors}, so all of them count as related, and nobody is left to be told apart"
+        remedy = f"Pass n_neighbors below {n} (the published runs: 20 of 180), or {'a larger batch' if term == 'data' else 'more proxies'}."
+    else:
+        why = f"of {what} none has both two mutual neighbours among its n_neighbors={self.n_neighbors} and a stranger"
+        remedy = "Pass another n_neighbors, or batches of several classes."
+    warnings.warn(f"HIER's {term} term teaches nothing: {why}. {remedy}", stacklevel=6)
+
+# %% ../nbs/31_hierarchy.ipynb #cf103f3a
 @patch
 def _check(self:HIERLoss, embeddings, labels):
     dim = self.proxies.weight.shape[1]
     if embeddings.ndim != 2 or embeddings.shape[1] != dim:
         raise ValueError(f"embeddings have shape {tuple(embeddings.shape)}, the proxies are {dim} wide.\nPass (B, {dim}), or HIERLoss(dim=...).")
-    if labels is not None and labels.shape != embeddings.shape[:1]:
-        raise ValueError(f"{tuple(labels.shape)} labels for {len(embeddings)} embeddings.\nPass one integer label per row, or None.")
-    if embeddings.device.type == "cpu":
-        if not embeddings.isfinite().all(): raise ValueError("embeddings hold NaN or infinite values.\nLower the learning rate, or look at the input images.")
-        c = self.c.item() if isinstance(self.c, Tensor) else self.c
-        if c * embeddings.detach().square().sum(1).max() >= 1:
-            raise ValueError(f"embeddings lie outside the ball of curvature -{c:.3g}.\nEnd the network with ToPoincare(c={c:.3g}).")
+    if not len(embeddings):
+        raise ValueError("There are no embeddings in this batch.\nPass at least one row, or leave the step out.")
+    if labels is not None:
+        labels = check_labels(labels, len(embeddings), device=embeddings.device)
+    if embeddings.device.type == "cpu": # on a GPU asking would stall it; there NaN gives a loss of NaN
+        self._check_numbers(embeddings)
+    return embeddings, labels
+
+@patch
+def _check_numbers(self:HIERLoss, embeddings):
+    for name, table, remedy in (("embeddings", embeddings, "Lower the learning rate, or look at the input images."),
+                                ("hierarchical proxies", self.proxies.weight, "Go back to a checkpoint from before.")):
+        bad = int((~table.detach().isfinite()).any(1).sum())
+        if bad:
+            raise ValueError(f"{bad} of {len(table)} {name} hold NaN or infinite values.\n{remedy}")
+    c = float(self.c.detach()) if isinstance(self.c, Tensor) else self.c
+    if c * embeddings.detach().double().square().sum(1).max() >= 1:
+        raise ValueError(f"embeddings lie outside the ball of curvature -{c:.3g}.\nEnd the network with ToPoincare(c={c:.3g}).")
 
 # %% ../nbs/31_hierarchy.ipynb #10adacda
 @patch(cls_method=True)
 def official(cls:HIERLoss, **kwargs)->HIERLoss:
     "The published code's reading, quirks included; for comparisons. `kwargs` as for `HIERLoss`."
-    return cls(**dict(label_bonus=1.0, distinct_ancestors=False, official_negatives=True) | kwargs)
+    return cls(**dict(label_bonus=1.0, distinct_ancestors=False, official_negatives=True, official_similarity=True) | kwargs)
 
 @patch(cls_method=True)
 def paper(cls:HIERLoss, **kwargs)->HIERLoss:
@@ -242,14 +302,14 @@ def paper(cls:HIERLoss, **kwargs)->HIERLoss:
 @torch.no_grad()
 def diagnostics(self:HIERLoss, embeddings, labels=None, generator=None)->dict:
     "Numbers about one batch; keys say what they are. Depth is the hyperbolic distance to the centre."
-    self._check(embeddings, labels)
+    embeddings, labels = self._check(embeddings, labels)
     rho, c = self.proxies.on_ball(), self.c
     depth = lambda x: pairwise_dist(x, torch.zeros_like(x[:1]), c)[:, 0]
     r = self.proxies.to_ball.clip_radius
-    _, same, usage, valid = self._term(embeddings, rho, labels, generator)
-    _, same_rho, usage_rho, valid_rho = self._term(rho, rho, None, generator)
+    loss, same, usage, valid = self._term(embeddings, rho, labels, generator)
+    loss_rho, same_rho, usage_rho, valid_rho = self._term(rho, rho, None, generator)
     used = (usage + usage_rho) / (usage + usage_rho).sum().clamp_min(1e-12)
-    return dict(at_clip_radius=(depth(embeddings) > 2 * r * (1 - 1e-3)).double().mean().item() if r else 0.0,
+    return dict(loss_data=loss.item(), loss_proxies=loss_rho.item(), at_clip_radius=(depth(embeddings) > 2 * r * (1 - 1e-3)).double().mean().item() if r else 0.0,
                 depth_data=depth(embeddings).mean().item(), depth_proxies=depth(rho).mean().item(),
                 proxies_in_use=int((used > 0).sum()), proxies_effective=torch.exp(-torch.xlogy(used, used).sum()).item(),
                 collisions_data=same.item(), collisions_proxies=same_rho.item(),

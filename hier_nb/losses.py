@@ -6,11 +6,12 @@
 __all__ = ['HypLoss', 'ImageAnchorLoss', 'create_loss']
 
 # %% ../nbs/30_losses.ipynb #491cb82e
+import functools
 import torch
 from torch import Tensor, nn
 import torch.nn.functional as F
-from fastcore.basics import patch
 from pytorch_metric_learning import losses as pml
+from .checks import check_labels
 from .geometry import check_curvature, full_precision, pairwise_dist
 
 # %% ../nbs/30_losses.ipynb #bb8294e9
@@ -27,7 +28,7 @@ class HypLoss(nn.Module):
         self.c, self.temperature, self.official = c, temperature, official
     @full_precision
     def forward(self, embeddings, labels):
-        if labels.shape != embeddings.shape[:1]: raise ValueError(f"{tuple(labels.shape)} labels for {len(embeddings)} embeddings.\nPass one integer label per row.")
+        labels = _check_batch(embeddings, labels)
         order, n, v = _views(labels)
         z = embeddings[order]
         s = (-pairwise_dist(z, z, self.c) if self.c else F.normalize(z, dim=1) @ F.normalize(z, dim=1).T) / self.temperature
@@ -37,6 +38,15 @@ class HypLoss(nn.Module):
         loss = torch.logaddexp(lse, lse.diagonal(dim1=1, dim2=2)[..., None]) - own
         mean = loss[:, ~torch.eye(v, dtype=torch.bool, device=z.device)].mean()
         return mean * (1 - 1 / v) if self.official else mean
+
+# %% ../nbs/30_losses.ipynb #0ae9bcfd
+def _check_batch(embeddings, labels, n_classes=None): # -> labels, (B,) int64
+    if not len(embeddings):
+        raise ValueError("There are no embeddings in this batch.\nPass at least one row, or leave the step out.")
+    labels = check_labels(labels, len(embeddings))
+    if labels.device.type == "cpu": # on a GPU looking at the numbers would make it wait
+        check_labels(labels, n_classes=n_classes)
+    return labels.to(embeddings.device)
 
 # %% ../nbs/30_losses.ipynb #755bbbac
 def _views(labels:Tensor)->tuple: # order that puts classes together, number of classes, views of each
@@ -57,6 +67,7 @@ class ImageAnchorLoss(nn.Module):
         self.margin, self.alpha = margin, alpha
     @full_precision
     def forward(self, embeddings, labels):
+        labels = _check_batch(embeddings, labels, len(self.proxies))
         s = F.normalize(embeddings, dim=1) @ F.normalize(self.proxies, dim=1).T
         own = s.gather(1, labels[:, None]).squeeze(1)
         others = (self.alpha * (s + self.margin)).scatter(1, labels[:, None], -torch.inf)
@@ -77,4 +88,11 @@ def create_loss(name:str, # PA, MS, PNCA, SoftTriple or Hyp
                )->nn.Module: # loss(embeddings (B, D), labels (B,)) -> scalar
     "A metric loss by name; what it learns (class proxies) is in `.parameters()`. Raises ValueError for an unknown name."
     if name not in _losses: raise ValueError(f"loss {name!r} is unknown.\nChoose one of: {', '.join(_losses)}.")
-    return _losses[name](n_classes, dim, **kwargs)
+    loss = _losses[name](n_classes, dim, **kwargs)
+    learns_classes = name in ("PA", "PNCA", "SoftTriple")
+    loss.register_forward_pre_hook(functools.partial(_prepare, n_classes if learns_classes else None))
+    return loss
+
+def _prepare(n_classes, loss, args): # before every call: labels of any integer kind, and none that has no proxy
+    embeddings, labels, *rest = args
+    return embeddings, _check_batch(embeddings, labels, n_classes), *rest
