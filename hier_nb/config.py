@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['recipe_dir', 'TrainConfig', 'read_values', 'cast_value', 'cast_parameters', 'make_config', 'recipe_names',
-           'load_config', 'published', 'parse_words', 'config_from', 'check_runs', 'lr_factor', 'set_lr']
+           'load_config', 'published', 'published_settings', 'recipe_differences', 'parse_words', 'config_from',
+           'check_runs', 'lr_factor', 'set_lr']
 
 # %% ../nbs/52_config.ipynb #9709e49c
 import ast, difflib, inspect, json, math, warnings
@@ -385,6 +386,43 @@ def load_config(source, # name of a recipe, or path of a .yaml or .json file
 def published(recipe:str)->float|None: # Recall@1 in percent, from the paper
     "What the paper reports for a recipe; not a measurement of ours."
     return read_values(recipe_dir/f"{recipe}.yaml").get("published")
+
+# %% ../nbs/52_config.ipynb #46a9dee7
+def published_settings(recipe:str, # e.g. "cub-vit"; a run of HIER
+                      )->dict: # names of TrainConfig -> values
+    "What the published code runs with: facts from its scripts, in the names of TrainConfig."
+    dataset, kind = recipe.split("-")
+    if dataset not in ("cub", "cars", "sop", "inshop") or kind not in _published_backbones:
+        raise ValueError(f"{recipe!r} is no published run of HIER.\nThese are {', '.join(r for r in recipe_names() if r.split('-')[-1] in _published_backbones)}.")
+    small, resnet = dataset in ("cub", "cars"), kind == "resnet50"
+    lr = (1e-4 if small else 6e-4) if resnet else 5e-6 if kind == "dino" else 1e-5
+    steps = dict(cub=(5, .5), cars=(10, .5), sop=(25, .3), inshop=(20, .3))[dataset]
+    return dict(
+        dataset=dataset, backbone=_published_backbones[kind], pretrained=True, image_size=224, eval_size=224, eval_resize=256, min_scale=.08 if resnet else .2,
+        dim=512 if resnet or recipe == "inshop-vit" else 128, # scripts/ViT/hier_Inshop.sh has --emb 512
+        c=.1, clip_radius=2.3, inside=False, freeze_patch_embed=True,
+        freeze_batch_norm=resnet, # on SOP and In-shop "--bn_freeze False", which its parser reads as True
+        loss="PA", loss_settings=dict(margin=.1, alpha=32), loss_weight=1.0, init_class_proxies=False,
+        hier_weight=.5, n_proxies=512, margin=.1, temperature=.1, temperature_start=None, n_neighbors=20, triplets_per_anchor=50, label_bonus=1.0,
+        distinct_ancestors=False, official_negatives=True, across_classes=False, init_hierarchy=False,
+        batch_size=2 * 90, lr_batch=180, images_per_class=2, epochs=100 if small else 150, warmup_epochs=1 if small else 5,
+        lr=lr, head_lr_scale=1.0 if small or resnet else 100.0, hier_lr_scale=50.0, class_lr_scale=1e4,
+        optimizer="adamw", adam_eps=1e-4, weight_decay=1e-2 if small else 1e-4,
+        schedule="step" if resnet else "constant", **(dict(step_epochs=steps[0], step_gamma=steps[1]) if resnet else {}),
+        clip_grad_value=10.0, clip_grad_norm=None, precision="fp16", ema_decay=0.0, chunk=None, val_fraction=0.0, seed=0,
+        recall_ks=dict(sop=(1, 10, 100, 1000), inshop=(1, 10, 20, 30)).get(dataset, (1, 2, 4, 8)))
+
+_published_backbones = dict(resnet50="resnet50.tv_in1k", deit="deit_small_distilled_patch16_224", vit="vit_small_patch16_224", dino="vit_small_patch16_224.dino")
+
+def recipe_differences(recipe:str # a run of HIER
+                      )->dict: # name -> (published, ours), where they differ
+    "Where a recipe is not what was published."
+    from hier_nb.losses import create_loss
+    config = load_config(recipe)
+    loss, ours = create_loss(config.loss, 2, 2, **config.loss_settings), asdict(config)
+    ours["eval_resize"] = ours["eval_resize"] or ours["eval_size"] * 256 // 224 # see `create_transform`
+    ours["loss_settings"] = dict(margin=loss.margin, alpha=loss.alpha)
+    return {name: (value, ours[name]) for name, value in published_settings(recipe).items() if ours[name] != value}
 
 # %% ../nbs/52_config.ipynb #78894576
 def parse_words(words)->dict:
