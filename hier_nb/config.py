@@ -36,6 +36,7 @@ class TrainConfig:
     backbone_settings:dict = field(default_factory=dict) # for timm.create_model, e.g. {"dynamic_img_size": True}
     pretrained:str|bool = "auto"     # see `create_backbone`
     freeze_batch_norm:bool = True    # BatchNorm stays as pretrained
+    sync_batch_norm:bool|None = None # BatchNorm that trains sees the batch of all ranks; None: yes
     freeze_patch_embed:bool = True   # so does a transformer's patch embedding
     dim:int = 128                    # D, width of the embedding
     c:float = 0.1                    # the ball has curvature -c; 0: the sphere, without HIER

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['mix', 'Keyed', 'KeyedBatches', 'Step', 'parameter_groups', 'create_optimizer', 'Trainer', 'configured_model',
-           'tree_points', 'embed_everywhere']
+           'tree_points', 'embed_everywhere', 'check_finite']
 
 # %% ../nbs/53_trainer.ipynb #62a4f59a
 import hashlib, math, signal, sys, threading, time, warnings
@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 from .checkpoints import load_checkpoint, save_checkpoint, write_json
 from .config import TrainConfig, set_lr
-from .distributed import gather, is_main, local_device, rank, shard, unshard, world_size
+from .distributed import (batch_norms, broadcast_buffers, gather, gather_uneven, is_main, local_device, rank, shard,
+                                 sync_batch_norm, unshard, world_size)
 from .geometry import expmap0, logmap0
 from .hierarchy import HIERLoss
 from .losses import create_loss
@@ -58,7 +59,13 @@ class Step(nn.Module):
         dtype = dict(bf16=torch.bfloat16, fp16=torch.float16).get(self.config.precision)
         with torch.autocast(images.device.type, dtype) if dtype else nullcontext(): return self.model(images)
     def terms(self, embeddings, labels, generator):
-        e, y, c = gather(embeddings if embeddings.dtype == torch.float64 else embeddings.float()), gather(labels), self.config
+        c = self.config
+        e = gather(embeddings if embeddings.dtype == torch.float64 else embeddings.float())
+        y = gather(labels)
+        self.good_rows = e.detach().isfinite().all(1) # of the whole batch; for whoever must name a picture
+        if e.device.type == "cpu" and not self.good_rows.all(): # the losses would refuse them; on a GPU they give NaN
+            names = [c.loss] * (self.metric is not None) + ["HIER"] * (self.hier is not None)
+            return {name: e.sum() * torch.nan for name in names}
         out = {} if self.metric is None else {c.loss: c.loss_weight * self.metric(e, y)}
         return out if self.hier is None else out | {"HIER": c.hier_weight * self.hier(e, y, generator)}
     def forward(self, images, labels, generator): return self.terms(self.embed(images), labels, generator)
@@ -89,6 +96,7 @@ class Trainer:
         torch.manual_seed(mix("weights", c.seed))
         self.step = Step(*self._parts(train_set), c).to(self.device)
         if c.precision == "float64": self.step.double()
+        self._prepare_batch_norm()
         self.optimizer = create_optimizer(self.step, c)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=c.precision == "fp16" and self.device.type == "cuda")
         self.ema = self._average() if c.ema_decay else None
@@ -124,6 +132,21 @@ def _parts(self:Trainer, train_set): # network, metric loss, HIER
 def _average(self:Trainer):
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
     return AveragedModel(self.step.model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema_decay), use_buffers=True)
+
+@patch
+def _prepare_batch_norm(self:Trainer):
+    "Let BatchNorm that trains see all ranks' pictures, or say what differs; refuse it beside chunks."
+    c, learning = self.config, batch_norms(self.step.train())
+    if learning and c.chunk:
+        raise ValueError(f"chunk={c.chunk} and BatchNorm that trains ({len(learning)} layers of {c.backbone}) do not go together: each chunk would be "
+                         "normalised by itself, and counted twice.\nPass freeze_batch_norm=True, or leave chunk out.")
+    if not learning or world_size() == 1:
+        return
+    if c.sync_batch_norm is not False:
+        sync_batch_norm(self.step.model, self.device)
+    elif is_main():
+        warnings.warn(f"sync_batch_norm=False: each of {world_size()} ranks normalises its {c.batch_size // world_size()} pictures by themselves, so the run differs from "
+                      "one on a single rank. The main rank's running statistics are the ones that are evaluated and saved.", stacklevel=3)
 
 @patch
 def _wrap(self:Trainer): # DDP over everything, if there are ranks
@@ -172,6 +195,7 @@ def start_proxies(self:Trainer, train_set):
 def embed_everywhere(model, dataset, config:TrainConfig, raw_features:bool=False, progress:bool=True):
     "Embeddings (N, D) and labels of a dataset, the ranks sharing the work; every picture exactly once."
     device = next(model.parameters()).device
+    broadcast_buffers(model) # or ranks would evaluate different networks
     part = Subset(Keyed(dataset), list(shard(len(dataset))))
     x, y = embed(model, part, device=device, workers=config.workers, raw_features=raw_features, progress=progress and is_main())
     return tuple(unshard(t.to(device), len(dataset)).cpu() for t in (x, y))
@@ -213,30 +237,80 @@ def take_step(self:Trainer, x, y, index):
     "One optimiser step on this rank's part of a batch; appends to `history`."
     c = self.config
     set_lr(self.optimizer, self.done, self.steps, self.per_epoch, c)
-    if self.step.hier: self.step.hier.temperature = _temperature(self.done / max(1, self.steps - 1), c)
+    if self.step.hier:
+        self.step.hier.temperature = _temperature(self.done / max(1, self.steps - 1), c)
     x = x.to(self.device, torch.float64 if c.precision == "float64" else None, non_blocking=True)
-    if c.channels_last: x = x.contiguous(memory_format=torch.channels_last)
+    if c.channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
     self.optimizer.zero_grad(set_to_none=True)
+    statistics = self._statistics() if c.on_nan == "skip" else []
     row = self._backward(x, y.to(self.device, non_blocking=True))
-    if _finite(row): self._update()
-    else: self._not_a_number(row, index)
+    wrong = "loss" if not _finite(row) else "gradient" if not self._gradients_ready() else None
+    if wrong:
+        self._not_a_number(wrong, row, index)
+        for buffer, before in statistics:
+            buffer.copy_(before)
+        row["skipped"] = 1.0
+    else:
+        self._update()
+        row |= self._hier_terms()
     self.history.append(row)
+
+@patch
+def _statistics(self:Trainer): # what a forward pass changes: buffers and their values
+    return [(b, b.clone()) for b in self.step.model.buffers()] if batch_norms(self.step.model) else []
+
+@patch
+def _hier_terms(self:Trainer): # HIER's two halves, without their weight
+    terms = getattr(self.step.hier, "last_terms", None) or {}
+    return {f"HIER {name}": value.item() for name, value in terms.items()}
+
+@patch
+def _gradients_ready(self:Trainer)->bool: # whether all are finite; half precision's scaler may find that its scale was too large, and lower it
+    self.scaler.unscale_(self.optimizer)
+    gradients = [p.grad for g in self.optimizer.param_groups for p in g["params"] if p.grad is not None]
+    finite = not gradients or bool(torch.nn.utils.get_total_norm(gradients, math.inf).isfinite())
+    return finite or self.scaler.is_enabled() and self.scaler.get_scale() > 1
 
 @patch
 def _update(self:Trainer):
     c, params = self.config, [p for g in self.optimizer.param_groups for p in g["params"]]
-    self.scaler.unscale_(self.optimizer)
-    if c.clip_grad_value: nn.utils.clip_grad_value_(params, c.clip_grad_value)
-    if c.clip_grad_norm: nn.utils.clip_grad_norm_(params, c.clip_grad_norm)
-    self.scaler.step(self.optimizer); self.scaler.update()
-    if self.ema: self.ema.update_parameters(self.step.model)
+    if c.clip_grad_value:
+        nn.utils.clip_grad_value_(params, c.clip_grad_value)
+    if c.clip_grad_norm:
+        nn.utils.clip_grad_norm_(params, c.clip_grad_norm)
+    self.scaler.step(self.optimizer)
+    self.scaler.update()
+    if self.ema:
+        self.ema.update_parameters(self.step.model)
+
+# %% ../nbs/53_trainer.ipynb #c0a88a89
+_patience = 20 # steps that may be skipped one after the other
 
 @patch
-def _not_a_number(self:Trainer, row, index):
-    where = f"The loss became {row} at step {self.done}, on pictures {index.tolist()[:8]}…"
-    if self.config.on_nan == "skip": warnings.warn(where + " The step is skipped."); return
+def _not_a_number(self:Trainer, what, row, index):
+    "Raise FloatingPointError, or warn, with the pictures that may be at fault."
+    where = f"The {what} is not finite at step {self.done} ({', '.join(f'{k} {v:.4g}' for k, v in row.items())}), on {self._suspects(index)}."
+    skipped = 1 + next((n for n, r in enumerate(reversed(self.history)) if "skipped" not in r), len(self.history))
+    if self.config.on_nan == "skip" and skipped < _patience:
+        if self.scaler.is_enabled(): # it counts on being asked after every look at the gradients
+            self.scaler.update(self.scaler.get_scale())
+        if is_main():
+            warnings.warn(f"{where} The step is skipped.")
+        return
     kept = f"The last checkpoint in {self.out/'checkpoints'} is from before." if self.out else "No folder was given, so there is no checkpoint."
-    raise FloatingPointError(f"{where} {kept}\nLower lr={self.config.lr}, look at those pictures, or pass on_nan='skip'.")
+    many = f" {skipped} steps in a row were skipped." if self.config.on_nan == "skip" else ""
+    remedy = "look at those pictures" if self.config.on_nan == "skip" else "look at those pictures, or pass on_nan='skip'"
+    raise FloatingPointError(f"{where}{many} {kept}\nLower lr={self.config.lr}, {remedy}.")
+
+@patch
+def _suspects(self:Trainer, index, most=8): # pictures without a finite embedding; if all have one, the whole batch
+    rows = gather_uneven(torch.as_tensor(index).to(self.device))
+    good = self.step.good_rows
+    bad = rows[~good] if len(good) == len(rows) and not good.all() else rows
+    names = getattr(self.loader.dataset.dataset, "paths", None)
+    said = [f"{i} ({names[i]})" if names else str(i) for i in bad[:most].tolist()]
+    return f"{'pictures' if len(bad) > 1 else 'picture'} {', '.join(said)}{', …' if len(bad) > most else ''}"
 
 # %% ../nbs/53_trainer.ipynb #6b911e08
 @patch
@@ -287,9 +361,17 @@ def resume(self:Trainer)->bool: # whether there was something to continue
         if other: warnings.warn(f"The run goes on with other settings than {path} was made with: {'; '.join(other)}.", stacklevel=2)
     return True
 
+def check_finite(tensors:dict):
+    "Raise FloatingPointError if one of the tensors holds NaN or infinity: what is whole on disk is not replaced by them."
+    bad = [name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if bad:
+        raise FloatingPointError(f"{len(bad)} of {len(tensors)} tensors hold NaN or infinite values, e.g. {bad[0]}; nothing was saved, and what was saved before "
+                                 "is untouched.\nGo on from the last checkpoint with a lower lr.")
+
 @patch
 def save(self:Trainer):
-    "A checkpoint, by the main rank, if there is a folder."
+    "A checkpoint, by the main rank, if there is a folder. Raises FloatingPointError rather than save weights that are not finite."
+    check_finite(self.tensors())
     if self.out and is_main(): return save_checkpoint(self.out/"checkpoints", self.done, self.tensors(), self.facts(), self.config.keep)
 
 # %% ../nbs/53_trainer.ipynb #7439d0c4
