@@ -89,6 +89,7 @@ class TrainConfig:
     recall_ks:tuple = (1, 2, 4, 8)   # K of Recall@K
     tensorboard:bool = True          # scalars for TensorBoard, if it is installed and there is a folder
     wandb:bool = False               # and for Weights & Biases
+    wandb_project:str = "hier_nb"    # its project there
     # the run
     seed:int = 0
     device:str|None = None           # None: a GPU if there is one

@@ -7,7 +7,7 @@ __all__ = ['mix', 'Keyed', 'KeyedBatches', 'Step', 'parameter_groups', 'create_o
            'tree_points', 'embed_everywhere', 'check_finite']
 
 # %% ../nbs/53_trainer.ipynb #62a4f59a
-import hashlib, math, signal, sys, threading, time, warnings
+import hashlib, math, signal, sys, threading, time, uuid, warnings
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -404,44 +404,172 @@ def _leave(self:Trainer):
 def fit(self:Trainer, after_epoch=None, progress:bool=True):
     "From where the trainer stands to the last step; `after_epoch(trainer, epoch)` is called after each epoch."
     c, t = self.config, time.time()
-    log = _writers(self.out, c) if self.out and is_main() else []
-    with tqdm(total=self.steps, initial=self.done, desc="training", unit="step", disable=not (progress and is_main())) as bar, _stop_signals(self):
+    with self.logging(), tqdm(total=self.steps, initial=self.done, desc="training", unit="step", disable=not (progress and is_main())) as bar, _stop_signals(self):
         while self.done < self.steps:
             epoch = self.done // self.per_epoch
             self.sampler.set_epoch(epoch, self.done % self.per_epoch); self.parallel.train()
             for x, y, index in self.loader:
                 self.take_step(x, y, index)
-                speed = c.batch_size / max(1e-9, time.time() - t); t = time.time()
+                speed = self.speed = c.batch_size / max(1e-9, time.time() - t)
+                t = time.time()
                 bar.update(); bar.set_postfix({k: f"{v:.3f}" for k, v in self.history[-1].items()} | {"epoch": epoch + 1, "img/s": f"{speed:.0f}"}, refresh=False)
-                for w in log: w(self.history[-1] | {"images per second": speed, "learning rate": self.optimizer.param_groups[0]["lr"]}, self.done)
+                self.log(self.history[-1] | {"images per second": speed, "learning rate": self.optimizer.param_groups[0]["lr"]})
                 self._tell()
                 if self._agree_to_stop(): self._leave()
                 if self.done >= self.steps: break
             if after_epoch: after_epoch(self, epoch); t = time.time()
             self._tell(True)
-            if (epoch + 1) % c.save_every == 0 or self.done >= self.steps: self.save()
+            if (epoch + 1) % c.save_every == 0 or self.done >= self.steps:
+                self.flush_log() # what is logged reaches as far as the checkpoint
+                self.save()
 
 # %% ../nbs/53_trainer.ipynb #ccf568fd
 @patch
 def _tell(self:Trainer, now=False):
-    if not (self.out and is_main()) or not now and time.time() < getattr(self, "told", 0) + 2: return
+    soon = time.time() < getattr(self, "told", 0) + 2
+    if not (self.out and is_main()) or soon and not now:
+        return
     self.told = time.time()
+    about = dict(step=self.done, steps=self.steps, epoch=(self.done - 1) // self.per_epoch + 1, epochs=self.config.epochs,
+                 time=self.told, images_per_second=getattr(self, "speed", None))
     recall = {f"recall_at_{k}": v for k, v in self.validation[-1]["recall"].items()} if self.validation else {}
     with suppress(OSError): # a full disk must not end the run
-        write_json(self.out/"progress.json", dict(step=self.done, steps=self.steps, epoch=(self.done - 1) // self.per_epoch + 1, epochs=self.config.epochs, time=self.told) | self.history[-1] | recall)
+        write_json(self.out/"progress.json", about | self.history[-1] | recall)
 
 # %% ../nbs/53_trainer.ipynb #e3764aeb
-def _writers(out, config): # functions (dict of numbers, step)
-    writers = []
-    if config.tensorboard:
-        try: from torch.utils.tensorboard import SummaryWriter
-        except ImportError: pass
+@patch
+def log(self:Trainer, row:dict, step:int|None=None):
+    "Numbers for TensorBoard and W&B, at a step; the trainer's own if none is given. Outside of `logging` and on other ranks, nothing."
+    for writer in getattr(self, "writers", None) or ():
+        writer.write(row, self.done if step is None else step)
+
+@patch
+def flush_log(self:Trainer):
+    "What was logged is on disk afterwards."
+    for writer in getattr(self, "writers", None) or ():
+        writer.flush()
+
+@patch
+@contextmanager
+def logging(self:Trainer):
+    "While the block runs, `log` reaches TensorBoard and W&B; both are closed however it ends. A block inside another is part of it."
+    if getattr(self, "writers", None) is not None:
+        yield
+        return
+    exit_code = 1
+    self.writers = []
+    try:
+        if self.out and is_main():
+            _open_writers(self, self.writers)
+        yield
+        exit_code = 0
+    finally:
+        writers, self.writers = self.writers, None
+        for writer in writers:
+            writer.close(exit_code)
+
+def _open_writers(trainer, writers): # one after another, so that those which are open are closed if the next fails
+    if trainer.config.tensorboard:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError: # it is optional
+            pass
         else:
-            board = SummaryWriter(str(out/"tensorboard"))
-            writers.append(lambda row, step: [board.add_scalar(k, v, step) for k, v in row.items()])
-    if config.wandb:
-        try: import wandb
-        except ImportError: raise ImportError("wandb is missing.\nRun `pip install wandb`, or pass wandb=False.") from None
-        run = wandb.init(project="hier_nb", dir=str(out), config=asdict(config), resume="allow")
-        writers.append(lambda row, step: run.log(row, step=step))
-    return writers
+            writers.append(_Writer("TensorBoard", lambda: _Board(SummaryWriter, trainer), Exception))
+    if trainer.config.wandb:
+        try:
+            import wandb
+        except ImportError:
+            raise ImportError("wandb is missing.\nRun `pip install wandb`, or pass wandb=False.") from None
+        writers.append(_Writer("Weights & Biases", lambda: _WandbRun(wandb, trainer), OSError)) # a wrong setting is told before training starts
+
+# %% ../nbs/53_trainer.ipynb #8e1f4c22
+class _Writer:
+    "A writer that may fail: the first failure is told, and then it is left alone."
+    def __init__(self, name, create, harmless): # create() -> an object with log, flush, close; what may go wrong in it
+        self.name, self.inner = name, None
+        try:
+            self.inner = create()
+        except harmless as e:
+            self._tell(e)
+
+    def write(self, row, step):
+        if self.inner:
+            self._try(self.inner.log, row, step)
+
+    def flush(self):
+        if self.inner:
+            self._try(self.inner.flush)
+
+    def close(self, exit_code): # 0: the run came to its end
+        inner = self.inner
+        if inner:
+            self._try(inner.close, exit_code)
+        self.inner = None
+
+    def _try(self, call, *args):
+        try:
+            return call(*args)
+        except Exception as e:
+            inner, self.inner = self.inner, None
+            self._tell(e)
+            if call != inner.close:
+                with suppress(Exception):
+                    inner.close(1)
+
+    def _tell(self, e):
+        warnings.warn(f"{self.name} cannot write its curves: {str(e) or type(e).__name__}. Training goes on without them.", stacklevel=2)
+
+class _Board:
+    "TensorBoard's file. Steps after the one where the trainer stands, of a run that was cut off there, are taken back."
+    def __init__(self, SummaryWriter, trainer):
+        self.hook = threading.excepthook
+        threading.excepthook = self._thread_failed
+        try:
+            self.board = SummaryWriter(str(trainer.out/"tensorboard"), purge_step=trainer.done + 1 if trainer.done else 0)
+        except BaseException:
+            threading.excepthook = self.hook
+            raise
+
+    def _thread_failed(self, args): # it writes in a thread; what fails there is raised here by the next call
+        if not type(args.thread).__module__.startswith("tensorboard"):
+            self.hook(args)
+
+    def log(self, row, step):
+        for name, value in row.items():
+            self.board.add_scalar(name, value, step)
+
+    def flush(self):
+        self.board.flush()
+
+    def close(self, exit_code):
+        try:
+            self.board.close()
+        finally:
+            threading.excepthook = self.hook
+
+class _WandbRun:
+    "A run at Weights & Biases; its id is kept in `wandb.json`, so that a resumed run is the same one there."
+    def __init__(self, wandb, trainer):
+        path, project = trainer.out/"wandb.json", trainer.config.wandb_project
+        known = _read_wandb(path)
+        name = known["id"] if known.get("project") == project else uuid.uuid4().hex[:12]
+        with suppress(OSError): # on a full disk the run begins all the same
+            write_json(path, dict(id=name, project=project))
+        self.run = wandb.init(project=project, id=name, dir=str(trainer.out), config=asdict(trainer.config), resume="allow", allow_val_change=True)
+
+    def log(self, row, step):
+        self.run.log(row, step=step)
+
+    def flush(self): # it sends by itself
+        pass
+
+    def close(self, exit_code):
+        self.run.finish(exit_code=exit_code)
+
+def _read_wandb(path): # {} if there is none
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) and known.get("id") else {}
