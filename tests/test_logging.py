@@ -53,7 +53,7 @@ def test_steps_do_not_repeat(tmp_path, monkeypatch, step, save):
             fit(tmp_path)
     assert curves(tmp_path)["PA"] == list(range(1, step + 1)) and not still_writing() # all of it is on disk
     fit(tmp_path, resume=True)
-    assert set(curves(tmp_path)) == {"PA", "HIER", "images per second", "learning rate"}
+    assert set(curves(tmp_path)) == {"PA", "HIER", "HIER data", "HIER proxies", "images per second", "learning rate"}
     assert all(steps == list(range(1, 7)) for steps in curves(tmp_path).values())
 
 
