@@ -1,5 +1,6 @@
 "What several ranks run in the tests of resuming; a new process must be able to import it."
 import faulthandler
+import shutil
 import warnings
 from pathlib import Path
 
@@ -18,7 +19,7 @@ small = dict(
     batch_size=8, images_per_class=2, epochs=2, lr=1e-3, device="cpu", tensorboard=False, recall_ks=(1, 2))
 
 
-def limit(seconds=240):
+def limit(seconds=600):
     "A rank that hangs ends by itself, with a traceback."
     faulthandler.dump_traceback_later(seconds, exit=True)
     warnings.simplefilter("ignore")
@@ -54,23 +55,41 @@ def said(f):
 
 def whole_run(base, changes, resume):
     "-> history, Recall, chosen, weights' sums."
-    limit()
-    torch.set_num_threads(1)
     r = train(config(**changes), folder(base), pictures(), pictures(1), progress=False, resume=resume)
     return r.history, r.before, r.after, r.chosen, [float(v.double().sum()) for v in r.model.state_dict().values()]
 
 
 def resumed(base, changes, settings_of_rank_1=None, folders=(True, True)):
     "-> what resume returned or raised, the step, the weights' sums."
-    limit()
     here = settings_of_rank_1 if rank() and settings_of_rank_1 is not None else {}
     t = Trainer(config(**changes), pictures(**here), folder(base) if folders[rank()] else None)
     return said(t.resume), t.done, checksum(t)
 
 
+def copied(old, new):
+    broadcast_from_main(lambda: shutil.copytree(old, new) and None)
+
+
+def damaged(base):
+    def damage():
+        for path in Path(base).rglob("state.safetensors"):
+            path.write_bytes(path.read_bytes()[:-8])
+    broadcast_from_main(damage)
+
+
+def in_turn(base, calls):
+    "Several of the above in one start of the ranks, which takes longest; -> what each returned. `calls`: key -> name, folder, arguments."
+    limit()
+    torch.set_num_threads(1)
+    out = {}
+    for key, (name, path, *args) in calls.items():
+        args = [str(Path(base) / a) if name == "copied" else a for a in args]
+        out[key] = globals()[name](str(Path(base) / path), *args)
+    return out
+
+
 def unlike():
     "-> the errors of gathering tensors that differ."
-    limit()
     r = rank()
     cases = [
         lambda: gather(torch.zeros(3 - r, 4)),
@@ -99,7 +118,6 @@ class Awkward(Exception):
 
 def told():
     "-> what reached this rank."
-    limit()
     weights = {"a": torch.arange(5, dtype=torch.bfloat16), "b": [torch.tensor(True), torch.zeros(0, 2)], "n": 3}
 
     def awkward():
@@ -110,3 +128,8 @@ def told():
             raise ValueError("this rank has a bad day")
     return (broadcast_from_main(lambda: weights), said(lambda: broadcast_from_main(awkward)),
             said(lambda: broadcast_from_main(lambda: lambda: 0)), said(lambda: on_every_rank(on_rank_1)))
+
+
+def tensors_and_words():
+    limit()
+    return unlike(), told()

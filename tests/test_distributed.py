@@ -5,11 +5,12 @@ from hier_nb.distributed import launch
 
 
 @pytest.fixture(scope="module")
-def errors():
-    return launch(ranks_resume.unlike, ranks=2)
+def got(): # one start of the ranks, which takes longest
+    return launch(ranks_resume.tensors_and_words, ranks=2)
 
 
-def test_unlike_tensors_raise_one_sentence_on_all_ranks(errors):
+def test_unlike_tensors_raise_one_sentence_on_all_ranks(got):
+    errors = {r: unlike for r, (unlike, _) in got.items()}
     assert errors[0][0] == errors[1][0]
     assert all(e.startswith("ValueError: ") and len(e.splitlines()) == 2 for e in errors[0][0]), errors[0][0]
     rows, none, widths, dims, dtypes, number, uneven, uneven_dtypes = errors[0][0]
@@ -19,14 +20,14 @@ def test_unlike_tensors_raise_one_sentence_on_all_ranks(errors):
     assert "(2, 5)" in uneven and "int64 on rank 1" in uneven_dtypes
 
 
-def test_gathering_goes_on_afterwards(errors):
-    for _, every, gradient, empty, turned in errors.values():
+def test_gathering_goes_on_afterwards(got):
+    for (_, every, gradient, empty, turned), _ in got.values():
         assert every == [[0.] * 3] * 2 + [[1.] * 3] * 2 and gradient == [[2.] * 3] * 2
         assert empty == (0, 3) and turned == [0., 1., 2., 1., 2., 3.]
 
 
-def test_main_rank_tells_and_failures_reach_all():
-    for r, (weights, awkward, unsendable, failed) in launch(ranks_resume.told, ranks=2).items():
+def test_main_rank_tells_and_failures_reach_all(got):
+    for r, (_, (weights, awkward, unsendable, failed)) in got.items():
         assert weights["a"].tolist() == [0, 1, 2, 3, 4] and str(weights["a"].dtype) == "torch.bfloat16" and weights["n"] == 3
         assert weights["b"][0].item() is True and weights["b"][1].shape == (0, 2)
         assert "1 and 2" in awkward and "lambda" in unsendable

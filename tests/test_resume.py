@@ -5,7 +5,6 @@ import warnings
 
 import pytest
 import ranks_resume
-import torch
 from ranks_resume import config, pictures
 from hier_nb.checkpoints import checkpoints, read_checkpoint, save_checkpoint
 from hier_nb.config import load_config
@@ -119,10 +118,10 @@ def test_what_may_change_is_told_takes_effect_and_is_written_down(copy):
 
 
 def test_nothing_changed_nothing_said(copy):
-    result, told = run(copy(), resume=True, max_steps=None)
+    _, told = run(copy(), resume=True, max_steps=4)
+    assert told == ""
+    _, told = run(copy(to="on"), resume=True)
     assert "max_steps: 4 -> None" in told and "training set" not in told
-    whole, _ = run(None)
-    assert result.history[:4] == whole.history[:4] or result.history[0] == whole.history[0]
 
 
 def test_fewer_steps_than_were_done_are_refused(copy):
@@ -154,53 +153,65 @@ def test_lost_best_weights_do_not_lose_the_run(copy):
         assert result.chosen is None and result.after and "best.safetensors cannot be read" in told
 
 
+changes = dict(val_fraction=.5, batch_size=4, ema_decay=.9)
+steady = dict(schedule="constant") # its steps do not depend on how many there will be
+calls = dict( # a folder for each rank: only the main rank's holds something
+    half=("whole_run", "half", steady | dict(max_steps=4), False),
+    make_rest=("copied", "half", "rest"),
+    rest=("whole_run", "rest", steady, True),
+    whole=("whole_run", "whole", steady, False),
+    half_validated=("whole_run", "validated", changes | dict(max_steps=3), False),
+    validated=("whole_run", "validated", changes, True),
+    other_batch=("resumed", "half", steady | dict(batch_size=4)),
+    make_damaged=("copied", "half", "damaged"),
+    damage=("damaged", "damaged"),
+    spoiled=("resumed", "damaged", steady),
+    make_leftovers=("copied", "half/rank 0", "leftovers/rank 1"),
+    leftovers=("resumed", "leftovers", steady),
+    no_folder=("resumed", "half", steady, None, (True, False)),
+    no_main_folder=("resumed", "half", steady, None, (False, True)),
+    other_pictures=("resumed", "half", steady, dict(each=7)),
+)
+
+
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory):
-    "Two ranks with a folder each; the main rank's alone holds the run, stopped after four steps."
+def ranks(tmp_path_factory):
+    "What each of two ranks returned for each of the calls, and their folder."
     base = tmp_path_factory.mktemp("ranks")
-    launch(ranks_resume.whole_run, str(base), dict(max_steps=4), False, ranks=2)
-    assert [p.name for p in base.iterdir()] == ["rank 0"]
-    return base
+    got = launch(ranks_resume.in_turn, str(base), calls, ranks=2)
+    return base, {key: (got[0][key], got[1][key]) for key in calls}
 
 
-def test_only_the_main_rank_has_the_checkpoint(stopped, tmp_path):
-    shutil.copytree(stopped / "rank 0", tmp_path / "rank 0")
-    got = launch(ranks_resume.whole_run, str(tmp_path), dict(ema_decay=0.), True, ranks=2)
-    assert got[0] == got[1] and len(got[0][0]) == 6
-    assert not (tmp_path / "rank 1").exists()
-    assert json.loads((tmp_path / "rank 0" / "result.json").read_text())["history"] == got[0][0]
+def test_only_the_main_rank_has_the_checkpoint(ranks):
+    base, got = ranks
+    assert got["rest"][0] == got["rest"][1] == got["whole"][0] == got["whole"][1] and len(got["rest"][0][0]) == 6
+    assert [p.name for p in (base / "rest").iterdir()] == ["rank 0"]
+    assert json.loads((base / "rest" / "rank 0" / "result.json").read_text())["history"] == got["rest"][0][0]
 
 
-def test_validation_and_averages_on_two_folders(tmp_path):
-    changes = dict(val_fraction=.5, batch_size=4, ema_decay=.9)
-    launch(ranks_resume.whole_run, str(tmp_path), changes | dict(max_steps=3), False, ranks=2)
-    got = launch(ranks_resume.whole_run, str(tmp_path), changes, True, ranks=2)
-    assert got[0] == got[1] and got[0][3] is not None
+def test_validation_and_averages_on_two_folders(ranks):
+    main, other = ranks[1]["validated"]
+    assert main == other and main[3] is not None
 
 
-def both_refuse(got, *words):
-    assert got[0][0] == got[1][0] and all(w in got[0][0] for w in words), got
-    assert got[0][1] == got[1][1] == 0
+def both_refuse(pair, *words):
+    main, other = pair
+    assert main[0] == other[0] and all(w in main[0] for w in words), pair
+    assert main[1] == other[1] == 0
 
 
-def test_all_ranks_refuse_what_the_main_rank_refuses(stopped, tmp_path):
-    both_refuse(launch(ranks_resume.resumed, str(stopped), dict(batch_size=4), ranks=2), "ValueError", "batch_size=8, not 4")
-    shutil.copytree(stopped / "rank 0", tmp_path / "rank 0")
-    for path in tmp_path.rglob("state.safetensors"):
-        path.write_bytes(path.read_bytes()[:-8])
-    both_refuse(launch(ranks_resume.resumed, str(tmp_path), {}, ranks=2), "ValueError", "damaged")
+def test_all_ranks_refuse_what_the_main_rank_refuses(ranks):
+    both_refuse(ranks[1]["other_batch"], "ValueError", "batch_size=8, not 4")
+    both_refuse(ranks[1]["spoiled"], "ValueError", "damaged")
+    both_refuse(ranks[1]["no_main_folder"], "ValueError", "out_dir")
 
 
-def test_no_checkpoint_on_the_main_rank_means_a_new_start_on_all(stopped, tmp_path):
-    shutil.copytree(stopped / "rank 0", tmp_path / "rank 1") # somebody's leftovers
-    got = launch(ranks_resume.resumed, str(tmp_path), {}, ranks=2)
-    assert got[0][:2] == got[1][:2] == (False, 0) and got[0][2] == got[1][2]
+def test_no_checkpoint_on_the_main_rank_means_a_new_start_on_all(ranks):
+    main, other = ranks[1]["leftovers"]
+    assert main == other and main[:2] == (False, 0)
 
 
-def test_other_ranks_need_no_folder_and_the_same_pictures(stopped):
-    got = launch(ranks_resume.resumed, str(stopped), {}, None, (True, False), ranks=2)
-    assert got[0] == got[1] and got[0][:2] == (True, 4)
-    both = launch(ranks_resume.resumed, str(stopped), {}, None, (False, True), ranks=2)
-    both_refuse(both, "ValueError", "out_dir")
-    both = launch(ranks_resume.resumed, str(stopped), {}, dict(each=7), ranks=2)
-    assert "Rank 1 trains on 28 pictures" in both[0][0] and "Rank 1 trains on 28 pictures" in both[1][0]
+def test_other_ranks_need_no_folder_but_the_same_pictures(ranks):
+    main, other = ranks[1]["no_folder"]
+    assert main == other and main[:2] == (True, 4)
+    assert all("Rank 1 trains on 28 pictures" in said for said, *_ in ranks[1]["other_pictures"])
