@@ -50,11 +50,22 @@ def read_checkpoint(path)->tuple: # tensors by name, facts
     "One checkpoint; raises ValueError with the reason if it is not whole."
     from safetensors.torch import load_file
     path = Path(path)
-    try: about = json.loads((path/"state.json").read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as e: raise ValueError(f"{path} is no checkpoint: {e}") from None
-    if about.get("kind") != _kind: raise ValueError(f"{path} is no checkpoint of this library: its kind is {about.get('kind')!r}")
-    if not (path/"state.safetensors").is_file() or _digest(path/"state.safetensors") != about["sha256"]: raise ValueError(f"{path} is damaged: its tensors are not the ones that were saved")
-    return load_file(path/"state.safetensors"), about["facts"]
+    state = path/"state.safetensors"
+    try:
+        about = json.loads((path/"state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as e: # ValueError: no JSON, or no UTF-8
+        raise ValueError(f"{path} is no checkpoint: {e}") from None
+    kind = about.get("kind") if isinstance(about, dict) else None
+    if kind != _kind:
+        raise ValueError(f"{path} is no checkpoint of this library: its kind is {kind!r}")
+    if missing := {"sha256", "facts"} - about.keys():
+        raise ValueError(f"{path} is damaged: its state.json has no {min(missing)!r}")
+    try:
+        if not state.is_file() or _digest(state) != about["sha256"]:
+            raise ValueError(f"{path} is damaged: its tensors are not the ones that were saved")
+        return load_file(state), about["facts"]
+    except OSError as e:
+        raise ValueError(f"{path} cannot be read: {e}") from None
 
 def load_checkpoint(folder, # where checkpoints are kept
                     fits=lambda tensors, facts: None, # returns a sentence if a checkpoint does not fit

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['rank', 'world_size', 'is_main', 'local_device', 'process_group', 'gather', 'gather_uneven', 'shard', 'unshard',
-           'GatheredBatchNorm', 'batch_norms', 'sync_batch_norm', 'broadcast_buffers', 'launch']
+           'broadcast_from_main', 'on_every_rank', 'GatheredBatchNorm', 'batch_norms', 'sync_batch_norm',
+           'broadcast_buffers', 'launch']
 
 # %% ../nbs/50_distributed.ipynb #bed164ac
-import logging, os, uuid
+import io, logging, os, pickle, uuid
 from contextlib import contextmanager
 from datetime import timedelta
 import torch, torch.distributed as dist
@@ -41,8 +42,9 @@ def process_group(device:str|None=None, # see `local_device`
 class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
+        x = x.contiguous()
         out = [torch.empty_like(x) for _ in range(world_size())]
-        dist.all_gather(out, x.contiguous())
+        dist.all_gather(out, x)
         return torch.cat(out)
     @staticmethod
     def backward(ctx, g):
@@ -51,20 +53,49 @@ class _Gather(torch.autograd.Function):
         return g.chunk(world_size())[rank()]
 
 def gather(x:Tensor, # this rank's rows, (B / W, ...), as many on every rank
+           *, check:bool=True, # ask first whether all ranks have as many; False saves a GPU the wait, where that is certain
           )->Tensor: # all ranks' rows in the order of ranks, (B, ...)
     "Rows of all ranks; the gradient of each goes back to its rank, summed over what all ranks ask of it."
-    return _Gather.apply(x) if world_size() > 1 else x
+    if world_size() == 1:
+        return x
+    if check:
+        _check_outlines(_outlines(x))
+    return _Gather.apply(x)
+
+# %% ../nbs/50_distributed.ipynb #5206f547
+_dtypes = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
+           torch.complex64, torch.complex128]
+_most_dims = 8
+
+def _outlines(x:Tensor)->list: # (dtype, shape) of every rank's tensor, in the order of ranks
+    shape = list(x.shape)[:_most_dims]
+    dtype = _dtypes.index(x.dtype) if x.dtype in _dtypes else -1
+    mine = torch.tensor([dtype, len(shape), *shape, *[0] * (_most_dims - len(shape))], device=x.device)
+    every = [torch.empty_like(mine) for _ in range(world_size())]
+    dist.all_gather(every, mine)
+    return [(row[0], tuple(row[2:2 + row[1]])) for row in torch.stack(every).tolist()]
+
+def _check_outlines(outlines, even=True): # even: rows are counted, too
+    rows = any(not shape for _, shape in outlines)
+    alike = len({(dtype, shape if even else shape[1:]) for dtype, shape in outlines}) == 1
+    if alike and not rows:
+        return
+    told = ", ".join(f"{shape} of {str(_dtypes[dtype]).removeprefix('torch.')} on rank {r}" for r, (dtype, shape) in enumerate(outlines))
+    if rows:
+        raise ValueError(f"A number by itself has no rows to gather: {told}.\nPass x[None].")
+    remedy = "Pass as many rows of one shape and dtype on every rank, or gather without gradient with gather_uneven."
+    raise ValueError(f"The ranks hold different tensors: {told}.\n" + (remedy if even else "Pass rows of one shape and dtype on every rank."))
 
 # %% ../nbs/50_distributed.ipynb #0c07c7a5
 @torch.no_grad()
 def gather_uneven(x:Tensor, # this rank's rows, (n, ...); n may differ between ranks
                  )->Tensor: # all ranks' rows in the order of ranks
     "Rows of all ranks, however many each has; no gradient."
-    if world_size() == 1: return x
-    n = torch.tensor([len(x)], device=x.device)
-    sizes = [torch.empty_like(n) for _ in range(world_size())]
-    dist.all_gather(sizes, n)
-    sizes = [int(s) for s in sizes]
+    if world_size() == 1:
+        return x
+    outlines = _outlines(x)
+    _check_outlines(outlines, even=False)
+    sizes = [shape[0] for _, shape in outlines]
     padded = torch.cat([x, x.new_zeros(max(sizes) - len(x), *x.shape[1:])])
     out = [torch.empty_like(padded) for _ in sizes]
     dist.all_gather(out, padded.contiguous())
@@ -83,6 +114,85 @@ def unshard(x:Tensor, # this rank's rows, in the order of `shard(n)`
     every = gather_uneven(x)
     order = torch.cat([torch.arange(r, n, world_size()) for r in range(world_size())]).to(x.device)
     return torch.empty_like(every).index_copy_(0, order, every)
+
+# %% ../nbs/50_distributed.ipynb #2358913b
+class _Packer(pickle.Pickler): # tensors stay outside
+    def __init__(self, file):
+        super().__init__(file)
+        self.tensors = []
+    def persistent_id(self, x):
+        if not isinstance(x, Tensor):
+            return None
+        self.tensors.append(x.detach())
+        return len(self.tensors) - 1
+
+class _Unpacker(pickle.Unpickler):
+    def __init__(self, file, tensors):
+        super().__init__(file)
+        self.tensors = tensors
+    def persistent_load(self, number):
+        return self.tensors[number]
+
+def _pack(obj): # -> bytes, tensors
+    file = io.BytesIO()
+    packer = _Packer(file)
+    packer.dump(obj)
+    return file.getvalue(), packer.tensors
+
+def _portable(error): # an exception that every rank can read
+    try:
+        pickle.loads(pickle.dumps(error))
+        return error
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+
+# %% ../nbs/50_distributed.ipynb #0334c349
+def broadcast_from_main(f, # called on the main rank only, without arguments
+                       ): # what it returned there: tensors (on the CPU), numbers, words, and lists and dicts of them
+    "Do something on the main rank and tell all ranks what came of it: the result, or the exception."
+    if world_size() == 1:
+        return f()
+    result, packed, tensors, error = None, b"", [], None
+    if is_main():
+        try:
+            result = f()
+            packed, tensors = _pack(result)
+        except Exception as e:
+            error = e
+    message = [packed, [(tuple(t.shape), t.dtype) for t in tensors], error and _portable(error)]
+    dist.broadcast_object_list(message, 0)
+    if message[2] is not None:
+        raise error or message[2]
+    tensors = tensors or [torch.empty(shape, dtype=dtype) for shape, dtype in message[1]]
+    tensors = [_from_main(t) for t in tensors]
+    return result if is_main() else _Unpacker(io.BytesIO(message[0]), tensors).load()
+
+def _from_main(x): # a tensor of any dtype, as its bytes
+    where = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+    whole = x.to(where).contiguous()
+    if whole.numel():
+        dist.broadcast(whole.reshape(-1).view(torch.uint8), 0)
+    return whole.cpu()
+
+def on_every_rank(f, # called on every rank, without arguments
+                 ): # what it returned on this one
+    "Do something on all ranks; where it fails on one, all raise. Returns when all are through."
+    if world_size() == 1:
+        return f()
+    result, error = None, None
+    try:
+        result = f()
+    except Exception as e:
+        error = e
+    every = [None] * world_size()
+    dist.all_gather_object(every, error and f"{type(error).__name__}: {error}")
+    if error is not None:
+        raise error
+    failed = {r: told for r, told in enumerate(every) if told is not None}
+    if failed:
+        r, told = next(iter(failed.items()))
+        raise RuntimeError(f"Rank {r} failed, and this one leaves with it. {told}")
+    return result
 
 # %% ../nbs/50_distributed.ipynb #80622416
 class GatheredBatchNorm(nn.Module):

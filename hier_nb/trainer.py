@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['mix', 'Keyed', 'KeyedBatches', 'Step', 'parameter_groups', 'create_optimizer', 'Trainer', 'configured_model',
-           'tree_points', 'embed_everywhere', 'check_finite']
+           'tree_points', 'embed_everywhere', 'training_set_facts', 'check_finite']
 
 # %% ../nbs/53_trainer.ipynb #62a4f59a
 import hashlib, math, signal, sys, threading, time, uuid, warnings
@@ -102,6 +102,7 @@ class Trainer:
         self.ema = self._average() if c.ema_decay else None
         self.sampler = ClassBalancedSampler(train_set.labels, c.batch_size, c.images_per_class, c.seed, rank(), world_size())
         self.loader = DataLoader(Keyed(train_set), batch_sampler=KeyedBatches(self.sampler), num_workers=c.workers, pin_memory=self.device.type == "cuda", persistent_workers=c.workers > 0)
+        self.training_set, self.changed = training_set_facts(train_set), {} # changed: settings that a resume changed, name -> (then, now)
         self.per_epoch = len(self.sampler)
         self.steps = min(c.epochs * self.per_epoch, c.max_steps or sys.maxsize)
         self.history, self.validation, self.stopping = [], [], None
@@ -313,6 +314,9 @@ def _suspects(self:Trainer, index, most=8): # pictures without a finite embeddin
     return f"{'pictures' if len(bad) > 1 else 'picture'} {', '.join(said)}{', …' if len(bad) > most else ''}"
 
 # %% ../nbs/53_trainer.ipynb #6b911e08
+import os
+from .checks import check_labels
+
 @patch
 def tensors(self:Trainer)->dict:
     "Everything a checkpoint must hold that is a tensor."
@@ -324,41 +328,123 @@ def tensors(self:Trainer)->dict:
 @patch
 def facts(self:Trainer)->dict:
     "Everything a checkpoint must hold that is a number or a word."
-    return dict(step=self.done, config=asdict(self.config), world_size=world_size(), scaler=self.scaler.state_dict(), history=self.history, validation=self.validation)
+    return dict(step=self.done, config=asdict(self.config), world_size=world_size(), training_set=self.training_set, scaler=self.scaler.state_dict(),
+                history=self.history, validation=self.validation)
+
+def training_set_facts(train_set)->dict: # counts, and a hash each of labels, class names and, where there are any, paths
+    "What tells one training set from another, wherever it lies."
+    labels, names = check_labels(train_set.labels, device="cpu"), list(map(str, train_set.class_names))
+    paths = [str(p).replace("\\", "/") for p in getattr(train_set, "paths", None) or []]
+    root = len(os.path.commonprefix(paths).rpartition("/")[0]) if paths else 0 # a folder may move
+    return dict(pictures=len(labels), classes=len(names), labels=_hash(labels.long().numpy().tobytes()), class_names=_hash("\0".join(names).encode()),
+                paths=_hash("\0".join(p[root:] for p in paths).encode("utf-8", "surrogateescape")) if len(paths) == len(labels) else None)
+
+def _hash(data): return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 # %% ../nbs/53_trainer.ipynb #41bf08b0
 @patch
 def load_state(self:Trainer, tensors, facts):
     "Continue from what `tensors` and `facts` said."
     part = lambda p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
+    average = part("ema.")
+    if bool(average) != (self.ema is not None):
+        raise ValueError(f"The checkpoint has {'an' if average else 'no'} average of the weights, and ema_decay={self.config.ema_decay}.\n"
+                         f"Pass {'the ema_decay it was made with' if average else 'ema_decay=0'}.")
     self.step.load_state_dict(part("step."))
-    if self.ema: self.ema.load_state_dict(part("ema."))
-    state, old = {}, self.optimizer.state_dict()
-    for k, v in part("optimizer.").items(): n, _, name = k.partition("."); state.setdefault(int(n), {})[name] = v
-    self.optimizer.load_state_dict(dict(state=state, param_groups=old["param_groups"]))
-    if facts["scaler"]: self.scaler.load_state_dict(facts["scaler"])
+    if self.ema is not None:
+        self.ema.load_state_dict(average)
+    state, groups = {}, self.optimizer.state_dict()["param_groups"]
+    for k, v in part("optimizer.").items():
+        n, _, name = k.partition(".")
+        state.setdefault(int(n), {})[name] = v
+    self.optimizer.load_state_dict(dict(state=state, param_groups=groups))
+    if facts["scaler"]:
+        self.scaler.load_state_dict(facts["scaler"])
     self.history, self.validation = facts["history"], facts["validation"]
 
 @patch
-def _fits(self:Trainer, tensors, facts): # a sentence if a checkpoint is of another network
-    mine, theirs = {f"step.{k}": v.shape for k, v in self.step.state_dict().items()}, {k: v.shape for k, v in tensors.items() if k.startswith("step.")}
-    if mine == theirs: return None
-    differ = [f"{k}={facts['config'].get(k)!r} instead of {v!r}" for k, v in asdict(self.config).items() if facts["config"].get(k) != v and k in ("backbone", "dim", "loss", "n_proxies", "hier_weight", "dataset", "loss_weight")]
-    return "it is of another network: " + (", ".join(differ) or f"{sorted(mine.keys() ^ theirs.keys())[:2] or 'other shapes'}")
+def _fits(self:Trainer, tensors): # a sentence if a checkpoint is of another network
+    mine = {f"step.{k}": tuple(v.shape) for k, v in self.step.state_dict().items()}
+    theirs = {k: tuple(v.shape) for k, v in tensors.items() if k.startswith("step.")}
+    if mine == theirs:
+        return None
+    name = min(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
+    return f"is of another network: {name.removeprefix('step.')} has the shape {theirs.get(name)} there and {mine.get(name)} here"
+
+# %% ../nbs/53_trainer.ipynb #0b63e641
+_stays = { # why -> settings that a run cannot change in the middle
+    "decides which pictures a step sees": "dataset val_fraction batch_size images_per_class seed",
+    "makes the network": "backbone backbone_settings freeze_batch_norm sync_batch_norm freeze_patch_embed dim inside",
+    "makes the space that all proxies lie in": "c clip_radius",
+    "makes what is learnt beside the network": "loss n_proxies",
+    "says how the run began": "pretrained init_class_proxies init_hierarchy",
+    "owns the state that each parameter has": "optimizer",
+}
+_stays_on_or_off = { # setting that may change, but neither from 0 nor to 0 -> why
+    "ema_decay": "switches an average of the weights on or off, which cannot begin or end in the middle of a run",
+    "loss_weight": "switches the metric loss with its proxies on or off", "hier_weight": "switches HIER with its proxies on or off",
+}
+_stays_once_validated = {"eval_size", "eval_resize", "recall_ks"} # validations before and after would not compare
+_changes_silently = {"device", "workers", "keep", "save_every", "tensorboard", "wandb"}
+# all others change with a notice
+
+def _why_not(name, then, now, validated): # None: it may change
+    if name in _stays_on_or_off:
+        return _stays_on_or_off[name] if bool(then) != bool(now) else None
+    if validated and name in _stays_once_validated:
+        return "decides how the epochs are compared that validation chooses from"
+    return next((why for why, names in _stays.items() if name in names.split()), None)
+
+# %% ../nbs/53_trainer.ipynb #039ba6c0
+@patch
+def _refuse(self:Trainer, path, tensors, facts, changed):
+    "Raise ValueError, with names and values, if a checkpoint is of another run."
+    anew = "or start anew in another folder"
+    kept = {k: why for k, (then, now) in changed.items() if then != "unknown" and (why := _why_not(k, then, now, facts["validation"]))}
+    if kept:
+        differ = "; ".join(f"{k}={changed[k][0]!r}, not {changed[k][1]!r}: it {why}" for k, why in kept.items())
+        raise ValueError(f"{path} was made with {differ}.\nPass {', '.join(f'{k}={changed[k][0]!r}' for k in kept)}, {anew}.")
+    theirs, mine = facts.get("training_set"), self.training_set
+    other = [k for k in mine if theirs and None not in (theirs.get(k), mine[k]) and theirs[k] != mine[k]]
+    if other:
+        raise ValueError(f"{path} was made with another training set: {_told(theirs)}, now {_told(mine)}; what differs: {', '.join(other).replace('_', ' ')}.\n"
+                         f"Pass the pictures it was made with, {anew}.")
+    if why := self._fits(tensors):
+        raise ValueError(f"{path} {why}.\nPass the configuration it was made with, {anew}.")
+    if facts["step"] > self.steps:
+        shorter = f"max_steps={self.config.max_steps}" if self.steps == self.config.max_steps else f"epochs={self.config.epochs}"
+        raise ValueError(f"{path} stands at step {facts['step']}, beyond the {self.steps} steps of {shorter}.\nPass more, {anew}.")
+
+@patch
+def _notices(self:Trainer, path, facts, changed)->list: # sentences
+    out = []
+    if facts["world_size"] != world_size():
+        out.append(f"{path} was made on {facts['world_size']} ranks and goes on on {world_size()}: the same batches, and up to rounding the same losses, "
+                   "but for dropout, and for BatchNorm that trains by itself on each rank.")
+    other = [f"{k}: {then if then == 'unknown' else repr(then)} -> {now!r}" for k, (then, now) in changed.items() if k not in _changes_silently]
+    if other:
+        out.append(f"The run goes on with other settings than {path} was made with: {'; '.join(other)}.")
+    if not facts.get("training_set"):
+        out.append(f"{path} does not say which training set it was made with; it is taken to be this one, of {_told(self.training_set)}.")
+    return out
 
 # %% ../nbs/53_trainer.ipynb #f2e10c77
+from .distributed import broadcast_from_main, on_every_rank
+
 @patch
 def resume(self:Trainer)->bool: # whether there was something to continue
-    "Continue from the newest checkpoint in `out_dir` that is whole and of this network."
-    if self.out is None: raise ValueError("resume=True needs the folder of the run.\nPass out_dir.")
-    found = load_checkpoint(self.out/"checkpoints", self._fits)
-    if found is None: return False
-    tensors, facts, path = found
-    self.load_state(tensors, facts)
-    if is_main():
-        if facts["world_size"] != world_size(): warnings.warn(f"{path} was made on {facts['world_size']} ranks and goes on on {world_size()}: the same batches and losses, up to rounding.", stacklevel=2)
-        other = [f"{k}: {facts['config'].get(k)!r} -> {v!r}" for k, v in json.loads(json.dumps(asdict(self.config))).items() if facts["config"].get(k) != v and k not in ("device", "workers")]
-        if other: warnings.warn(f"The run goes on with other settings than {path} was made with: {'; '.join(other)}.", stacklevel=2)
+    "Continue from the newest whole checkpoint in the main rank's `out_dir`; ValueError on all ranks if it is of another run."
+    found = broadcast_from_main(self._found)
+    if found is None:
+        return False
+    tensors, facts, changed, training_set = found
+    def load():
+        if self.training_set != training_set:
+            raise ValueError(f"Rank {rank()} trains on {_told(self.training_set)}, and the main rank on {_told(training_set)}, which is not the same.\n"
+                             "Give all ranks the same training set.")
+        self.load_state(tensors, facts)
+    on_every_rank(load)
+    self.changed = changed
     return True
 
 def check_finite(tensors:dict):
@@ -367,6 +453,26 @@ def check_finite(tensors:dict):
     if bad:
         raise FloatingPointError(f"{len(bad)} of {len(tensors)} tensors hold NaN or infinite values, e.g. {bad[0]}; nothing was saved, and what was saved before "
                                  "is untouched.\nGo on from the last checkpoint with a lower lr.")
+
+@patch
+def _found(self:Trainer): # on the main rank: what to continue from; warns, or raises ValueError, if it was made otherwise
+    if self.out is None:
+        raise ValueError("resume=True needs the folder of the run.\nPass out_dir.")
+    found = load_checkpoint(self.out/"checkpoints")
+    if found is None:
+        return None
+    tensors, facts, path = found
+    changed = _changes(facts["config"], self.config)
+    self._refuse(path, tensors, facts, changed)
+    for notice in self._notices(path, facts, changed):
+        warnings.warn(notice, stacklevel=4)
+    return tensors, facts, changed, self.training_set
+
+def _changes(then, config)->dict: # name -> (value of the checkpoint, value now); what the checkpoint did not know is compared with its default
+    now, defaults = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
+    return {k: (then.get(k, "unknown"), v) for k, v in now.items() if then.get(k, defaults[k]) != v}
+
+def _told(training_set): return f"{training_set['pictures']} pictures of {training_set['classes']} classes"
 
 @patch
 def save(self:Trainer):

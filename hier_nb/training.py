@@ -289,31 +289,70 @@ def _previous(out): # folders of earlier runs
     return sorted(p for p in out.glob("previous*") if p.is_dir())
 
 # %% ../nbs/54_training.ipynb #383de178
+import warnings
+from .checkpoints import write_atomic
+from .distributed import broadcast_from_main
+
 def _first_reports(t, train_set, eval_set, resume, progress): # of raw features and of embeddings before training
-    if resume and t.resume() and (t.out/"start.json").is_file():
-        return [{**r, "recall": {int(k): v for k, v in r["recall"].items()}} for r in json.loads((t.out/"start.json").read_text())]
+    resumed = resume and t.resume()
+    kept = broadcast_from_main(lambda: _prepare_folder(t, resumed, resume, progress))
+    if kept is not None:
+        return kept
+    model = _untrained(t) if resumed else t.model
+    raw, f, y = evaluate(model, eval_set, t.config, True, progress)
+    with torch.no_grad(): # the same pictures need only the head
+        x = model.head(f.to(next(model.parameters()))).float().cpu()
+    before = _report(x, y, eval_set, t.config, t.config.c)
+    if not resumed:
+        t.start_proxies(train_set)
     if t.out and is_main():
-        t.out.mkdir(parents=True, exist_ok=True)
-        if not t.done:
-            _set_aside(t.out, resume, progress)
-        write_atomic(t.out/"config.yaml", t.config.save)
-    if world_size() > 1:
-        torch.distributed.barrier() # nobody reads a folder that is being moved
-    raw, f, y = evaluate(t.model, eval_set, t.config, True, progress)
-    with torch.no_grad(): before = _report(t.model.head(f.to(next(t.model.parameters()))).float().cpu(), y, eval_set, t.config, t.config.c) # the same pictures need only the head
-    if not t.done: t.start_proxies(train_set)
-    if t.out and is_main(): write_json(t.out/"start.json", [raw, before])
+        write_json(t.out/"start.json", [raw, before])
     return raw, before
 
+def _prepare_folder(t, resumed, resume, progress): # on the main rank; it is decided by now how the run goes on -> its first reports, if they can be used
+    if t.out is None:
+        return None
+    t.out.mkdir(parents=True, exist_ok=True)
+    if not resumed:
+        _set_aside(t.out, resume, progress) # an earlier run
+    write_atomic(t.out/"config.yaml", t.config.save)
+    if not resumed or t.changed.keys() & {"eval_size", "eval_resize", "recall_ks"}:
+        return None
+    try:
+        reports = json.loads((t.out/"start.json").read_text(encoding="utf-8"))
+        raw, before = ({**r, "recall": {int(k): v for k, v in r["recall"].items()}} for r in reports)
+    except (OSError, ValueError, TypeError, KeyError) as e:
+        warnings.warn(f"{t.out/'start.json'} cannot be used ({type(e).__name__}: {e}). The reports from before training are made again.", stacklevel=2)
+        return None
+    return raw, before
+
+def _untrained(t): # the network as it was before the first step
+    torch.manual_seed(mix("weights", t.config.seed))
+    model = configured_model(t.config, t.config.pretrained)
+    if t.config.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    return model.to(t.device, torch.float64 if t.config.precision == "float64" else None)
+
 def _chosen(t, eval_set, progress): # the validated best, judged on the evaluation split
-    if not t.validation or t.out is None: return None
-    from safetensors.torch import load_file
-    if world_size() > 1: torch.distributed.barrier()
+    best = broadcast_from_main(lambda: _best_weights(t))
+    if best is None:
+        return None
     last = {k: v.clone() for k, v in t.evaluated.state_dict().items()}
-    t.evaluated.load_state_dict(load_file(t.out/"best.safetensors"))
+    t.evaluated.load_state_dict(best)
     report = evaluate(t.evaluated, eval_set, t.config, progress=progress)[0]
     t.evaluated.load_state_dict(last)
     return report
+
+def _best_weights(t): # on the main rank
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    if not t.validation or t.out is None:
+        return None
+    try:
+        return load_file(t.out/"best.safetensors")
+    except (OSError, SafetensorError) as e: # hours of training are not lost for it
+        warnings.warn(f"{t.out/'best.safetensors'} cannot be read: {e}. Only the last weights are judged.", stacklevel=2)
+        return None
 
 # %% ../nbs/54_training.ipynb #135fb863
 def train_cli(argv=None):
