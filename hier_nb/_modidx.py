@@ -682,7 +682,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hier_nb.training._best_weights': ('training.html#_best_weights', 'hier_nb/training.py'),
                                   'hier_nb.training._chosen': ('training.html#_chosen', 'hier_nb/training.py'),
                                   'hier_nb.training._first_reports': ('training.html#_first_reports', 'hier_nb/training.py'),
-                                  'hier_nb.training._has_best': ('training.html#_has_best', 'hier_nb/training.py'),
                                   'hier_nb.training._is_empty': ('training.html#_is_empty', 'hier_nb/training.py'),
                                   'hier_nb.training._ks': ('training.html#_ks', 'hier_nb/training.py'),
                                   'hier_nb.training._other_settings': ('training.html#_other_settings', 'hier_nb/training.py'),

@@ -222,21 +222,13 @@ def _train(config, out_dir, train_set, eval_set, progress, resume):
         seconds = time.time() - start
         after, x, y = evaluate(t.evaluated, eval_set, config, progress=progress)
         t.log(_scalars("after", after))
-        chosen = _chosen(t, eval_set, progress) if _has_best(t) else None
+        chosen = _chosen(t, eval_set, progress)
         t.log(_scalars("chosen", chosen) if chosen else {})
     rho = t.step.hier and t.step.hier.proxies.on_ball().detach().float().cpu()
     result = TrainResult(config, *first, after, t.history, x, y, rho, t.evaluated, eval_set, seconds, t.validation, chosen)
     if t.out and is_main():
         result.unsaved = _save_what_fits(result, t)
     return result
-
-def _has_best(t): # every rank answers as the main one
-    if t.out is None:
-        return False
-    there = torch.tensor([(t.out/"best.safetensors").is_file()], dtype=torch.int32, device=t.device)
-    if world_size() > 1:
-        torch.distributed.broadcast(there, 0)
-    return bool(there.item())
 
 def _save_what_fits(result, t): # -> what is missing, "" if nothing
     files = _results(result, t.out)

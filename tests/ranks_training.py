@@ -48,6 +48,24 @@ def trained(settings, out, resume=False):
     return r.after["recall"][1], r.embeddings
 
 
+def reported(settings, out):
+    "A run, and the same finished run resumed: Recall@1 and embeddings of both."
+    return trained(settings, out), trained(settings, out, resume=True)
+
+
+def on_two_ranks(calls):
+    "Several of these functions in one start of the ranks: name -> what it returned."
+    return {name: globals()[function](*args) for name, (function, *args) in calls.items()}
+
+
+def said_without_sync():
+    "Warnings on ranks that keep their own statistics."
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        Trainer(TrainConfig(**small | dict(sync_batch_norm=False)), pictures())
+    return [str(w.message) for w in said if "sync_batch_norm" in str(w.message)]
+
+
 def spoiled(rows, fault=float("nan")):
     "The pictures, some of them not a number."
     data = pictures()

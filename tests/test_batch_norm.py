@@ -1,10 +1,8 @@
 "BatchNorm that trains, on one rank and on two: the same run, and what is reported is what was saved."
-import warnings
-
 import pytest
 import torch
 from fastcore.test import test_fail as fails
-from ranks_training import pictures, small, steps, trained
+from ranks_training import first_batch, on_two_ranks, pictures, small, steps
 
 from hier_nb.config import TrainConfig
 from hier_nb.distributed import batch_norms, launch
@@ -12,17 +10,27 @@ from hier_nb.trainer import Trainer
 from hier_nb.training import evaluate, load_result
 
 double = dict(precision="float64", loss="MS", optimizer="sgd", clip_grad_value=None)
+backbones = ["test_efficientnet", "test_resnet"]
+ways = [(sync, ema) for sync in (None, False) for ema in (0.0, 0.5)]
+frozen = dict(freeze_batch_norm=True)
 
 
-slow = pytest.mark.slow
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory):
+    "Everything that needs two ranks, in one start of them: (rank, name) -> result; and the folders of the runs."
+    folders = {way: str(tmp_path_factory.mktemp("run")) for way in ways}
+    last = int(first_batch(Trainer(TrainConfig(**small | frozen), pictures()))[2][-1]) # a picture of the second rank
+    calls = {("steps", name): ("steps", double | dict(backbone=name)) for name in backbones}
+    calls |= {("reported", *way): ("reported", dict(sync_batch_norm=way[0], ema_decay=way[1], max_steps=3), folders[way]) for way in ways}
+    calls |= {("said",): ("said_without_sync",), ("named", last): ("name_the_picture", frozen, [last])}
+    return launch(on_two_ranks, calls, ranks=2), folders, last
 
 
-@pytest.mark.parametrize("backbone", ["test_efficientnet", pytest.param("test_resnet", marks=slow)])
-def test_two_ranks_are_one(backbone):
-    settings = double | dict(backbone=backbone)
-    alone = steps(settings)
-    together = launch(steps, settings, ranks=2)
-    for history, weights, x in together.values():
+@pytest.mark.parametrize("backbone", backbones)
+def test_two_ranks_are_one(ranks, backbone):
+    alone = steps(double | dict(backbone=backbone))
+    for rank in (0, 1):
+        history, weights, x = ranks[0][rank]["steps", backbone]
         for a, b in zip(history, alone[0]):
             assert a.keys() == b.keys() and all(abs(a[k] - b[k]) < 1e-9 for k in a), "the losses of every step"
         for name, value in alone[1].items():
@@ -30,17 +38,26 @@ def test_two_ranks_are_one(backbone):
         torch.testing.assert_close(x, alone[2], rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("sync,ema", [(None, 0.0), (False, 0.5), pytest.param(False, 0.0, marks=slow), pytest.param(None, 0.5, marks=slow)])
-def test_what_is_reported_is_what_was_saved(sync, ema, tmp_path):
-    settings = dict(sync_batch_norm=sync, ema_decay=ema, max_steps=3)
-    first, second = launch(trained, settings, str(tmp_path), ranks=2).values()
+@pytest.mark.parametrize("sync,ema", ways)
+def test_what_is_reported_is_what_was_saved(ranks, sync, ema):
+    results, folders, _ = ranks
+    (first, resumed), (second, _) = (results[rank]["reported", sync, ema] for rank in (0, 1))
     assert first[0] == second[0] and torch.equal(first[1], second[1]), "both ranks evaluated one network"
-    r = load_result(tmp_path, pictures(seed=1))
+    assert resumed[0] == first[0] and torch.equal(resumed[1], first[1]), "and a finished run that is resumed says it again"
+    r = load_result(folders[sync, ema], pictures(seed=1))
     again, x, _ = evaluate(r.model, r.dataset, r.config, progress=False)
     assert again["recall"][1] == first[0] == r.after["recall"][1]
     torch.testing.assert_close(x, first[1], rtol=1e-4, atol=1e-5)
-    resumed = launch(trained, settings, str(tmp_path), True, ranks=2)[0]
-    assert resumed[0] == first[0] and torch.equal(resumed[1], first[1]), "and a finished run that is resumed says it again"
+
+
+def test_ranks_that_differ_are_announced(ranks):
+    said = [ranks[0][rank]["said",] for rank in (0, 1)]
+    assert len(said[0]) == 1 and "normalises its 12 pictures by themselves" in said[0][0] and not said[1]
+
+
+def test_the_picture_is_named_on_every_rank(ranks):
+    results, _, last = ranks
+    assert all(f"on picture {last} ({last}.png)" in results[rank]["named", last] for rank in (0, 1))
 
 
 def test_frozen_batch_norm_stays_as_it_is():
@@ -53,15 +70,3 @@ def test_chunks_beside_batch_norm_are_refused():
         fails(lambda: Trainer(TrainConfig(**small | dict(chunk=chunk)), pictures()), contains="do not go together")
     Trainer(TrainConfig(**small | dict(chunk=5, freeze_batch_norm=True)), pictures())
     Trainer(TrainConfig(**small | dict(chunk=5, backbone="test_vit", image_size=160, eval_size=160)), pictures(size=160))
-
-
-def said_on_two_ranks():
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        Trainer(TrainConfig(**small | dict(sync_batch_norm=False)), pictures())
-    return [str(w.message) for w in said if "sync_batch_norm" in str(w.message)]
-
-
-def test_ranks_that_differ_are_announced():
-    said = launch(said_on_two_ranks, ranks=2)
-    assert len(said[0]) == 1 and "normalises its 12 pictures by themselves" in said[0][0] and not said[1]

@@ -5,12 +5,11 @@ import math
 import pytest
 import torch
 from fastcore.test import test_fail as fails
-from ranks_training import first_batch, name_the_picture, pictures, small, spoiled
+from ranks_training import first_batch, pictures, small, spoiled
 from torch import nn
 
 from hier_nb.checkpoints import checkpoints, read_checkpoint
 from hier_nb.config import TrainConfig
-from hier_nb.distributed import launch
 from hier_nb.trainer import Trainer
 
 
@@ -77,13 +76,6 @@ def test_the_picture_is_named(hier_weight, fault):
     row = int(batch[2][5])
     t = trainer(spoiled([row], fault), hier_weight=hier_weight, freeze_batch_norm=True)
     fails(lambda: t.take_step(*first_batch(t)), contains=f"on picture {row} ({row}.png)")
-
-
-def test_the_picture_is_named_on_every_rank():
-    rows = first_batch(trainer(freeze_batch_norm=True))[2]
-    row = int(rows[-1]) # the second rank's
-    said = launch(name_the_picture, dict(freeze_batch_norm=True), [row], ranks=2)
-    assert all(f"on picture {row} ({row}.png)" in s for s in said.values()), said
 
 
 def test_skipping_has_an_end():
