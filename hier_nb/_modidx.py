@@ -661,6 +661,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'hier_nb.trainer._evaluated': ('trainer.html#_evaluated', 'hier_nb/trainer.py'),
                                  'hier_nb.trainer._finite': ('trainer.html#_finite', 'hier_nb/trainer.py'),
                                  'hier_nb.trainer._hash': ('trainer.html#_hash', 'hier_nb/trainer.py'),
+                                 'hier_nb.trainer._logged_names': ('trainer.html#_logged_names', 'hier_nb/trainer.py'),
                                  'hier_nb.trainer._numbers': ('trainer.html#_numbers', 'hier_nb/trainer.py'),
                                  'hier_nb.trainer._open_writers': ('trainer.html#_open_writers', 'hier_nb/trainer.py'),
                                  'hier_nb.trainer._read_wandb': ('trainer.html#_read_wandb', 'hier_nb/trainer.py'),

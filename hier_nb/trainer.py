@@ -629,10 +629,13 @@ class _Writer:
 class _Board:
     "TensorBoard's file. Steps after the one where the trainer stands, of a run that was cut off there, are taken back."
     def __init__(self, SummaryWriter, trainer):
+        folder = trainer.out/"tensorboard"
+        over = trainer.done >= trainer.steps # then only what comes after training is logged, perhaps for the second time
+        self.last, self.known = trainer.done, _logged_names(folder, trainer.done) if over and folder.is_dir() else set()
         self.hook = threading.excepthook
         threading.excepthook = self._thread_failed
         try:
-            self.board = SummaryWriter(str(trainer.out/"tensorboard"), purge_step=trainer.done + 1 if trainer.done else 0)
+            self.board = SummaryWriter(str(folder), purge_step=trainer.done + 1 if trainer.done else 0)
         except BaseException:
             threading.excepthook = self.hook
             raise
@@ -643,7 +646,8 @@ class _Board:
 
     def log(self, row, step):
         for name, value in row.items():
-            self.board.add_scalar(name, value, step)
+            if step != self.last or name not in self.known:
+                self.board.add_scalar(name, value, step)
 
     def flush(self):
         self.board.flush()
@@ -653,6 +657,12 @@ class _Board:
             self.board.close()
         finally:
             threading.excepthook = self.hook
+
+def _logged_names(folder, step): # that have a value at a step
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    board = EventAccumulator(str(folder), size_guidance=dict(scalars=0))
+    board.Reload()
+    return {name for name in board.Tags()["scalars"] if any(event.step == step for event in board.Scalars(name))}
 
 class _WandbRun:
     "A run at Weights & Biases; its id is kept in `wandb.json`, so that a resumed run is the same one there."

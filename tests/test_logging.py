@@ -2,8 +2,10 @@
 import json
 import os
 import signal
+import subprocess
 import sys
 import threading
+import time
 import types
 import warnings
 from dataclasses import replace
@@ -17,9 +19,13 @@ from test_results import SMALL, colours, small_disk, strict
 SMALL = replace(SMALL, tensorboard=True)
 
 
+def a_second_later(): time.sleep(1.01) # TensorBoard reads files by their names, which hold the second and then a counter: 10 before 9
+
+
 def fit(out, resume=False, **changes):
     trainer = Trainer(replace(SMALL, **changes), colours(0), out)
     if resume:
+        a_second_later()
         trainer.resume()
     trainer.fit(progress=False)
     return trainer
@@ -57,6 +63,24 @@ def test_steps_do_not_repeat(tmp_path, monkeypatch, step, save):
     assert all(steps == list(range(1, 7)) for steps in curves(tmp_path).values())
 
 
+def test_a_kill_leaves_no_hole(tmp_path):
+    code = f"""import os, signal, torch
+torch.set_num_threads(1)
+from hier_nb.trainer import Trainer
+from test_logging import fit
+real = Trainer.take_step
+def take_step(self, *batch):
+    real(self, *batch)
+    if self.done == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+Trainer.take_step = take_step
+fit({str(tmp_path)!r})"""
+    ended = subprocess.run([sys.executable, "-c", code], env=os.environ | dict(PYTHONPATH=os.pathsep.join(sys.path)), capture_output=True, timeout=300)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    fit(tmp_path, resume=True)
+    assert all(steps == list(range(1, 7)) for steps in curves(tmp_path).values())
+
+
 def test_everything_is_logged(tmp_path, monkeypatch):
     settings = replace(SMALL, val_fraction=.5, batch_size=4, epochs=2, eval_every=1)
     with monkeypatch.context() as patched:
@@ -64,11 +88,15 @@ def test_everything_is_logged(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             train(settings, tmp_path, colours(0), colours(1), progress=False)
     assert curves(tmp_path)["validation/recall_at_1"] == [3] and curves(tmp_path)["before/recall_at_1"] == [0]
+    a_second_later()
     train(settings, tmp_path, colours(0), colours(1), progress=False, resume=True)
     seen = curves(tmp_path)
     assert seen["PA"] == [1, 2, 3, 4, 5, 6] and seen["validation/recall_at_1"] == [3, 6] and seen["validation/nearest_class"] == [3, 6]
     for name in ("after", "chosen"):
         assert seen[f"{name}/recall_at_1"] == [6] and seen[f"{name}/recall_at_2"] == [6]
+    a_second_later()
+    train(settings, tmp_path, colours(0), colours(1), progress=False, resume=True) # only evaluates
+    assert curves(tmp_path) == seen
     assert seen["before/recall_at_1"] == [0] and seen["raw_features/recall_at_1"] == [0]
     assert strict(tmp_path/"progress.json")["images_per_second"] > 0
 
