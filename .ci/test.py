@@ -32,10 +32,10 @@ def notebooks(args):
 
 
 def about(name, said):
-    "A notebook's part of what nbdev-test printed: its error begins with a line that names it; without one, all."
-    parts = re.split(r"(?m)^(?=(?:\S*[Ee]rror in cell|Starting |- Completed ))", said)
-    mine = [part for part in parts if name in part and not part.startswith(("Starting ", "- Completed "))]
-    return "\n".join(mine) or said
+    "A notebook's error among all that nbdev-test printed; without one, all."
+    begins = re.search(rf"(?m)^\S+ in (?:\S*/)?{re.escape(name)}:$", said)
+    if begins is None: return said
+    return re.split(r"(?m)^(?:- Completed |Starting |nbdev Tests Failed|\S+ in \S+\.ipynb:$)", said[begins.end():])[0]
 
 
 def unit_tests(args):
