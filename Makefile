@@ -10,7 +10,7 @@ WORKERS ?= 2
 .PHONY: help env demo test slow lab prepare clean site accessible browser dist
 
 help:
-	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook"
+	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook; Ctrl-C saves, and once more goes on"
 	@echo "make test    all notebooks as tests, export in step, notebooks clean"
 	@echo "make lab     JupyterLab on the notebooks"
 	@echo "make site    the documentation, into _site/"
@@ -33,6 +33,7 @@ $(VENV)/.ready: settings.ini setup.py constraints.txt
 
 env: $(VENV)/.ready
 
+# Interrupted, it saves and exits with 130; the same command goes on from there (hier-nb-run sees to both).
 demo: env
 	@$(BIN)/hier-nb-run nbs/experiments/train.ipynb $(DEMO) $(DEMO_ARGS)
 	@echo "pictures:          $(DEMO)/disk.png, $(DEMO)/retrieval.png"

@@ -5,6 +5,13 @@ from xml.etree import ElementTree
 
 root = Path(__file__).resolve().parent.parent
 nbs = root/"nbs"
+failures = [] # (name, last lines of what it said), shown again below the list of all tests
+
+
+def tell(name, text, lines=15):
+    "Keep the end of a failure's text; colours are left out."
+    plain = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text).rstrip().splitlines()
+    failures.append((name, [line.rstrip() for line in plain if line.strip()][-lines:]))
 
 
 def run(*cmd): # output is shown only when something failed
@@ -13,13 +20,22 @@ def run(*cmd): # output is shown only when something failed
 
 def notebooks(args):
     "Each notebook is one test, executed from its first cell to its last."
-    p = run("nbdev-test", "--n-workers", str(args.workers), "--do-print", "--timing", "--skip-folder-re", "^([_.]|experiments$)", *(["--flags", "slow"] if args.slow else []))
+    p = run("nbdev-test", "--n-workers", str(args.workers), "--do-print", "--timing", "--cell-timeout", "3600", # seconds: nothing depends on the clock
+            "--skip-folder-re", "^([_.]|experiments$)", *(["--flags", "slow"] if args.slow else []))
     names = [f.relative_to(nbs) for f in sorted(nbs.rglob("*.ipynb")) if not re.search(r"(^|/)[_.]", str(f.relative_to(nbs))) and "experiments" not in f.parts]
     failed = set(p.stdout.partition("Tests Failed On The Following Notebooks:")[2].split())
     if p.returncode: print(p.stdout)
     else: print("\n".join(l for l in p.stdout.splitlines() if l.endswith("secs")))
     if p.returncode and not failed: failed = {"nbdev-test"}
+    for name in sorted(failed): tell(f"notebook {name}", about(name, p.stdout))
     return [(f"notebook {n}", n.name not in failed and "nbdev-test" not in failed) for n in names]
+
+
+def about(name, said):
+    "A notebook's error among all that nbdev-test printed; without one, all."
+    begins = re.search(rf"(?m)^\S+ in (?:\S*/)?{re.escape(name)}:$", said)
+    if begins is None: return said
+    return re.split(r"(?m)^(?:- Completed |Starting |nbdev Tests Failed|\S+ in \S+\.ipynb:$)", said[begins.end():])[0]
 
 
 def unit_tests(args):
@@ -29,10 +45,20 @@ def unit_tests(args):
         p = run(sys.executable, "-m", "pytest", "tests", "-q", "-n", str(args.workers), f"--junitxml={report}",
                 *(["--slow"] if args.slow else []))
         if p.returncode: print(p.stdout)
-        if not report.is_file(): return [("tests/", False)]
-        cases = ElementTree.parse(report).iter("testcase")
-        return [(f"test {c.get('classname').removeprefix('tests.')} {c.get('name')}", c.find("failure") is None and c.find("error") is None)
-                for c in cases if c.find("skipped") is None]
+        if not report.is_file():
+            tell("tests/", p.stdout)
+            return [("tests/", False)]
+        results = []
+        for case in ElementTree.parse(report).iter("testcase"):
+            if case.find("skipped") is not None: continue
+            name = f"test {case.get('classname').removeprefix('tests.')} {case.get('name')}"
+            bad = [found for kind in ("failure", "error") if (found := case.find(kind)) is not None]
+            for found in bad: tell(name, found.text or found.get("message") or "")
+            results.append((name, not bad))
+        if p.returncode and all(ok for _, ok in results): # it was interrupted, or collected nothing
+            tell("tests/", p.stdout)
+            results.append(("tests/", False))
+        return results
 
 
 def unchanged(what, command, paths):
@@ -43,8 +69,10 @@ def unchanged(what, command, paths):
     changed = [f for f in before.keys() | after if f not in before or not f.exists() or f.read_bytes() != before[f]]
     for f in changed:
         f.write_bytes(before[f]) if f in before else f.unlink()
-    if p.returncode: print(p.stdout)
-    for f in changed: print(f"{what}: {f.relative_to(root)} is out of step; run `make prepare`")
+    said = [f"{what}: {f.relative_to(root)} is out of step; run `make prepare`" for f in changed]
+    if p.returncode: said.insert(0, p.stdout)
+    for line in said: print(line)
+    if said: tell(what, "\n".join(said))
     return [(what, p.returncode == 0 and not changed)]
 
 
@@ -61,6 +89,7 @@ def floors():
             seen += other in number
             if other is not None and number.get(other, 99) >= n: bad.append(f"{module} imports {other}")
     for b in bad: print("floors:", b)
+    if bad: tell("floors import downwards", "\n".join(bad))
     return [("floors import downwards", seen > 0 and not bad)]
 
 
@@ -74,6 +103,7 @@ def main():
                + unchanged("README is in step", [sys.executable, str(root/".ci"/"readme.py")], [root/"README.md"])
                + floors() + unit_tests(args) + notebooks(args))
     for name, ok in results: print("ok    " if ok else "FAILED", name)
+    for name, lines in failures: print(f"\n--- {name}: its last lines\n" + "\n".join(f"    {line}" for line in lines))
     failed = sum(not ok for _, ok in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     return int(failed > 0)

@@ -564,6 +564,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                               'hier_nb.runs._row': ('runs.html#_row', 'hier_nb/runs.py'),
                               'hier_nb.runs._rows': ('runs.html#_rows', 'hier_nb/runs.py'),
                               'hier_nb.runs._slots': ('runs.html#_slots', 'hier_nb/runs.py'),
+                              'hier_nb.runs._start': ('runs.html#_start', 'hier_nb/runs.py'),
                               'hier_nb.runs._status': ('runs.html#_status', 'hier_nb/runs.py'),
                               'hier_nb.runs._stop': ('runs.html#_stop', 'hier_nb/runs.py'),
                               'hier_nb.runs._strict': ('runs.html#_strict', 'hier_nb/runs.py'),

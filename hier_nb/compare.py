@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np, pandas as pd
 from .config import make_config
 from .explorer import read_embeddings
-from .files import write_atomic, write_json
+from .files import as_path, write_atomic, write_json
 from .metrics import hierarchy_report, query_scores
 from .training import load_split
 from .runs import grid_table
@@ -23,7 +23,7 @@ def collect(out_dir, # of a grid, or several
             progress:bool=True,
            )->pd.DataFrame: # a row per finished run: its parameters and its numbers
     "Parameters and results of the finished runs; numbers nested in `result.json` get names like `after.recall.1`."
-    folders = [Path(d)/r for d in ([out_dir] if isinstance(out_dir, (str, Path)) else out_dir) for r, s in grid_table(d)[["run", "state"]].itertuples(index=False) if s == "done"]
+    folders = [as_path(d)/r for d in ([out_dir] if isinstance(out_dir, (str, Path)) else out_dir) for r, s in grid_table(d)[["run", "state"]].itertuples(index=False) if s == "done"]
     if not folders: raise ValueError(f"No run of {out_dir} is finished.\nRun the grid first; `hier-nb-grid status` says where it stands.")
     from tqdm.auto import tqdm
     rows = []
@@ -61,7 +61,7 @@ def measure_run(folder, # of a finished run
                 n_tree:int=2000, # pictures in the trees
                )->dict: # nested numbers: retrieval, ranking, pairs, trees, shape, proxies
     "Retrieval and hierarchy of a run's embeddings, by its own dataset."
-    r, t = json.loads((Path(folder)/"result.json").read_text(encoding="utf-8")), read_embeddings(folder)
+    r, t = json.loads((as_path(folder)/"result.json").read_text(encoding="utf-8")), read_embeddings(as_path(folder))
     c, same = r["config"], ("dataset", "data_root", "data_settings", "eval_size", "backbone", "workers")
     data = _eval_split(json.dumps({k: c[k] for k in same}))
     s = query_scores(t["embeddings"], t["labels"], (1,), c=c["c"])
@@ -137,7 +137,7 @@ def plot_differences(d:pd.DataFrame, # from `paired_differences`
 
 def save_table(df:pd.DataFrame, path)->Path:
     "Write `.csv`, `.tex` or `.html`, by the path's suffix, atomically."
-    path = Path(path)
+    path = as_path(path)
     text = {".csv": df.to_csv, ".tex": lambda: _latex(df), ".html": lambda: df.to_html(border=0, float_format="%.4g")}.get(path.suffix)
     if text is None: raise ValueError(f"{path.name} is none of the known kinds.\nName the file .csv, .tex or .html.")
     write_atomic(path, lambda p: p.write_text(text(), encoding="utf-8"))

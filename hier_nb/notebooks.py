@@ -365,6 +365,7 @@ def run_cli(argv=None):
         words |= _goes_on(notebook, out_dir, words)
         with _ended_by_signals(stop): out = run_notebook(notebook, out_dir, stop=stop, **words)
         print("executed notebook:", out)
+        return 0
     except BaseException as e: return _explain(e, notebook, out_dir, stop)
 
 def _explain(e, notebook, out_dir, stop): # -> exit code; what is no fault of the program is one sentence

@@ -90,7 +90,7 @@ def _row(folder, notebook="", driven=True, waiting=None):
     if start and state in ("running", "done", "failed", "cancelled"): row["minutes"] = round(((s.get("finished") or time.time()) - start) / 60, 1)
     if state == "running" and p.get("step") and p.get("steps") and p.get("time", 0) > start:
         row["minutes left"] = round((p["time"] - start) * (p["steps"] / p["step"] - 1) / 60, 1)
-    error = s.get("error") or (waiting if state == "waiting for resources" else "") or ""
+    error = (waiting if state == "waiting for resources" else s.get("error")) or ""
     return row | dict(error=error, notebook=str(folder/Path(notebook).name) if notebook else "")
 
 def _final(folder): # Recall at the smallest K, if the run reports it; another notebook may write what it likes
@@ -101,18 +101,29 @@ def _final(folder): # Recall at the smallest K, if the run reports it; another n
 # %% ../nbs/58_runs.ipynb #382641ca
 @contextmanager
 def _engine(address, gpus, cpus): # -> ray
-    if address and (Path.home()/".ray"/"auth_token").is_file(): os.environ.setdefault("RAY_AUTH_MODE", "token") # `ray start` asks for it, and ray.init would not send it
+    if address and (Path.home()/".ray"/"auth_token").is_file(): # `ray start` asks for it, and ray.init would not send it
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    for name, value in _ray_settings.items(): os.environ.setdefault(name, value)
     try: import ray
     except ImportError: raise ImportError("Ray is missing.\nRun `pip install 'hier_nb[runs]'`.") from None
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0"); os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     ours = not ray.is_initialized()
     local = {} if address else dict(num_gpus=gpus, num_cpus=cpus, include_dashboard=False)
-    if ours:
-        try: ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
-        except Exception as e: raise ConnectionError(f"Ray did not start (address={address!r}): {str(e).splitlines()[0]}\nCheck the address; None starts Ray on this machine.") from None
+    if ours: _start(ray, address, local)
     try: yield ray
     finally:
         if ours: ray.shutdown()
+
+def _start(ray, address, local, times=3): # Ray gives some of its processes half a minute to start, which a busy machine may exceed
+    for n in range(times):
+        try: return ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
+        except Exception as e:
+            ray.shutdown()
+            if address is None and n < times - 1: continue
+            why = (str(e).splitlines() or [type(e).__name__])[0]
+            raise ConnectionError(f"Ray did not start (address={address!r}): {why}\nCheck the address; None starts Ray on this machine.") from None
+
+_ray_settings = dict(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+                     RAY_gcs_server_port_wait_time_s="300", RAY_gcs_server_request_timeout_seconds="300") # the machine may be busy
 
 # %% ../nbs/58_runs.ipynb #0fc9a9fe
 def share_machines(machines, # a dict per machine: CPU and GPU as Ray counts them, and perhaps its name
@@ -144,7 +155,7 @@ def share_machines(machines, # a dict per machine: CPU and GPU as Ray counts the
 
 def _check_number(name, value):
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise ValueError(f"{name}={value!r} is no number of {name.partition('_')[0].upper()}s.\nPass a number of at least 0.")
+        raise ValueError(f"{name}={value!r} is no number of {name.partition('_')[0][:-1].upper()}s.\nPass a number of at least 0.")
 
 def _even_share(machine, gpus_per_run): # cores
     if not gpus_per_run: return max(1, math.floor(machine["CPU"])) if machine["CPU"] >= 1 else machine["CPU"]
@@ -179,6 +190,7 @@ def _drive(ray, notebook, todo, need, at_once, retries, how, view): # how: argum
                 if again:
                     left[folder] -= 1
                     waiting.append(folder)
+                    with suppress(OSError): write_state(folder, state="queued")
                 view.ended(folder, s, again)
             view.waits(room.missing(flying.values()))
             view.refresh()

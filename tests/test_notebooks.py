@@ -1,5 +1,6 @@
 "Executing a notebook: what it keeps of a flood, how it ends before its end, how it goes on, and what it shows meanwhile."
 import contextlib, fcntl, json, os, pty, select, signal, struct, subprocess, sys, termios, time
+from pathlib import Path
 import nbformat, pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from hier_nb.notebooks import Stop, run_notebook
@@ -210,3 +211,25 @@ def test_full_disk_is_a_warning(tmp_path):
     n = toy_notebook(tmp_path/"n.ipynb", "import os\nos.rename(out_dir, out_dir + '-gone')\nopen(out_dir, 'w').close()", "os.remove(out_dir)\nos.rename(out_dir + '-gone', out_dir)")
     with pytest.warns(UserWarning, match="could not be written"): path = run_notebook(n, out, progress=False, log=tmp_path/"log.txt")
     assert path.is_file()
+
+
+@pytest.mark.slow
+def test_interrupted_training_goes_on(tmp_path):
+    "The notebook of a grid's runs: Ctrl-C saves a checkpoint, and the same command goes on from it."
+    n, out = Path(__file__).parent.parent/"nbs"/"experiments"/"run.ipynb", tmp_path/"out"
+    words = ["epochs=50", "image_size=32", "eval_size=32", "batch_size=32", "n_proxies=16", "tensorboard=False"]
+    def step():
+        with contextlib.suppress(OSError, ValueError): return json.loads((out/"progress.json").read_text())["step"]
+        return 0
+    reached = []
+    for _ in range(2):
+        before = step()
+        with command(n, out, *words) as p:
+            until(lambda: step() > before or p.poll() is not None)
+            os.killpg(p.pid, signal.SIGINT)
+            said = p.communicate(timeout=patience)[1]
+        assert p.returncode == 130 and "Traceback" not in said, said[-2000:]
+        saved = sorted((out/"checkpoints").glob("step-*"))[-1].name
+        reached.append(int(saved.partition("-")[2]))
+        assert said.splitlines()[-1].startswith(f"Stopped; the same command again goes on from step {reached[-1]}")
+    assert f"goes on from step {reached[0]}" in said and 0 < reached[0] < reached[1]
