@@ -36,6 +36,7 @@ class TrainConfig:
     backbone_settings:dict = field(default_factory=dict) # for timm.create_model, e.g. {"dynamic_img_size": True}
     pretrained:str|bool = "auto"     # see `create_backbone`
     freeze_batch_norm:bool = True    # BatchNorm stays as pretrained
+    sync_batch_norm:bool|None = None # BatchNorm that trains sees the batch of all ranks; None: yes
     freeze_patch_embed:bool = True   # so does a transformer's patch embedding
     dim:int = 128                    # D, width of the embedding
     c:float = 0.1                    # the ball has curvature -c; 0: the sphere, without HIER
@@ -88,6 +89,7 @@ class TrainConfig:
     recall_ks:tuple = (1, 2, 4, 8)   # K of Recall@K
     tensorboard:bool = True          # scalars for TensorBoard, if it is installed and there is a folder
     wandb:bool = False               # and for Weights & Biases
+    wandb_project:str = "hier_nb"    # its project there
     # the run
     seed:int = 0
     device:str|None = None           # None: a GPU if there is one

@@ -87,7 +87,7 @@ def class_colors(labels)->np.ndarray: # (N, 4), the same class always the same c
     labels = np.asarray(labels)
     from matplotlib import colormaps, colors
     few = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999", "#7F5539", "#6A3D9A"]
-    if labels.size and labels.max() < len(few): return np.array([colors.to_rgba(c) for c in few])[labels]
+    if labels.size and 0 <= labels.min() and labels.max() < len(few): return np.array([colors.to_rgba(c) for c in few])[labels]
     return colormaps["twilight_shifted"]((labels * 0.618034) % 1)
 
 # %% ../nbs/01_disk.ipynb #33b23a07

@@ -4,14 +4,16 @@
 
 # %% auto #0
 __all__ = ['rank', 'world_size', 'is_main', 'local_device', 'process_group', 'gather', 'gather_uneven', 'shard', 'unshard',
-           'broadcast_from_main', 'on_every_rank', 'launch']
+           'broadcast_from_main', 'on_every_rank', 'GatheredBatchNorm', 'batch_norms', 'sync_batch_norm',
+           'broadcast_buffers', 'launch']
 
 # %% ../nbs/50_distributed.ipynb #bed164ac
 import io, logging, os, pickle, uuid
 from contextlib import contextmanager
 from datetime import timedelta
 import torch, torch.distributed as dist
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 # %% ../nbs/50_distributed.ipynb #54d47a1d
 def rank()->int: return dist.get_rank() if dist.is_initialized() else 0
@@ -191,6 +193,79 @@ def on_every_rank(f, # called on every rank, without arguments
         r, told = next(iter(failed.items()))
         raise RuntimeError(f"Rank {r} failed, and this one leaves with it. {told}")
     return result
+
+# %% ../nbs/50_distributed.ipynb #80622416
+class GatheredBatchNorm(nn.Module):
+    "A BatchNorm whose statistics are those of all ranks' batches; its tensors, and their names, are those of the layer it replaces."
+    def __init__(self, layer:nn.modules.batchnorm._BatchNorm):
+        super().__init__()
+        for name, value in layer._parameters.items():
+            self.register_parameter(name, value)
+        for name, value in layer._buffers.items():
+            self.register_buffer(name, value)
+        self.eps, self.momentum, self.num_features = layer.eps, layer.momentum, layer.num_features
+        self.drop, self.act = getattr(layer, "drop", nn.Identity()), getattr(layer, "act", nn.Identity()) # timm's layers carry theirs
+        self.train(layer.training)
+    def forward(self, x):
+        if self.training:
+            y = self._by_whole_batch(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x).to(x.dtype)
+        else:
+            y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+        return self.act(self.drop(y))
+    def _by_whole_batch(self, x):
+        dims, shape = [d for d in range(x.ndim) if d != 1], (1, -1) + (1,) * (x.ndim - 2)
+        n = _sum_over_ranks(x.new_full((1,), x.numel() / x.shape[1]))
+        if n.item() <= 1:
+            raise ValueError(f"BatchNorm got {n.item():.0f} value per channel from all ranks together.\n"
+                             "Pass a larger batch, or freeze_batch_norm=True.")
+        mean = _sum_over_ranks(x.sum(dims)) / n
+        centred = x - mean.view(shape)
+        var = _sum_over_ranks(centred.square().sum(dims)) / n
+        self._remember(mean.detach(), (var * n / (n - 1)).detach())
+        scale = (var + self.eps).rsqrt()
+        y = centred * (scale if self.weight is None else scale * self.weight).view(shape)
+        return y if self.bias is None else y + self.bias.view(shape)
+    @torch.no_grad()
+    def _remember(self, mean, var): # in the running statistics
+        if self.running_mean is None:
+            return
+        self.num_batches_tracked += 1
+        share = self.momentum if self.momentum is not None else 1 / self.num_batches_tracked.item()
+        self.running_mean.lerp_(mean.to(self.running_mean), share)
+        self.running_var.lerp_(var.to(self.running_var), share)
+
+def _sum_over_ranks(x): # with gradient
+    from torch.distributed.nn.functional import all_reduce
+    return all_reduce(x) if world_size() > 1 else x
+
+# %% ../nbs/50_distributed.ipynb #e2a97530
+def batch_norms(module:nn.Module)->dict: # name -> layer
+    "Layers whose statistics change while they train: BatchNorm in training mode, and its relatives that keep running statistics."
+    kinds = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, GatheredBatchNorm)
+    return {name: layer for name, layer in module.named_modules()
+            if isinstance(layer, kinds) and layer.training and getattr(layer, "running_mean", None) is not None}
+
+def sync_batch_norm(module:nn.Module, # changed in place; frozen BatchNorm, in evaluation mode, stays as it is
+                    device:torch.device|str="cpu", # where it will run
+                   )->nn.Module:
+    "Let BatchNorm that trains see the batch of all ranks."
+    layers = {name: layer for name, layer in batch_norms(module).items() if isinstance(layer, nn.modules.batchnorm._BatchNorm)}
+    for name, layer in layers.items():
+        parent = module.get_submodule(name.rpartition(".")[0])
+        setattr(parent, name.rpartition(".")[2], _synced(layer) if torch.device(device).type == "cuda" else GatheredBatchNorm(layer))
+    return module
+
+def _synced(layer):
+    from timm.layers import convert_sync_batchnorm
+    return convert_sync_batchnorm(layer)
+
+@torch.no_grad()
+def broadcast_buffers(module:nn.Module):
+    "Give every rank the main rank's buffers: running statistics above all."
+    for buffer in module.buffers() if world_size() > 1 else ():
+        whole = buffer.contiguous()
+        dist.broadcast(whole, 0)
+        buffer.copy_(whole)
 
 # %% ../nbs/50_distributed.ipynb #b0782344
 def launch(f, # a function from a module

@@ -9,6 +9,7 @@ __all__ = ['expand', 'read_grid', 'code_revision', 'run_id', 'check_grid']
 import ast, hashlib, itertools, json
 from pathlib import Path
 from .config import check_runs
+from .files import as_path
 from .notebooks import check_names, check_parameters, notebook_parameters
 
 # %% ../nbs/56_grids.ipynb #90e3e74d
@@ -30,7 +31,7 @@ def expand(grid, # dict: name -> value, or a list of values as an axis; or a lis
 # %% ../nbs/56_grids.ipynb #419744f1
 def read_grid(path)->list|dict: # what `expand` takes
     "A grid from YAML or JSON (axes, or a list), or CSV (one run per row; an empty cell leaves the notebook's default)."
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file(): raise FileNotFoundError(f"There is no grid file {path}.\nCheck the path.")
     text, kind = path.read_text(encoding="utf-8"), path.suffix.lower()
     if kind == ".csv": return _read_csv(path, text)
@@ -63,7 +64,7 @@ def code_revision(notebook, # path, or a function
     if callable(notebook): h.update(f"{notebook.__module__}.{notebook.__qualname__}".encode())
     else:
         import nbformat
-        for c in nbformat.read(notebook, 4).cells: h.update(c.source.encode() if c.cell_type == "code" else b"")
+        for c in nbformat.read(as_path(notebook), 4).cells: h.update(c.source.encode() if c.cell_type == "code" else b"")
     here = Path(__import__("hier_nb").__file__).parent
     for f in sorted([*here.glob("*.py"), *here.glob("recipes/*.yaml")]): h.update(f.read_bytes())
     return h.hexdigest()[:12]

@@ -215,6 +215,8 @@ def embed(model, # EmbeddingModel
     "Embeddings of all pictures."
     from torch.utils.data import DataLoader
     from tqdm.auto import tqdm
+    if not len(dataset):
+        raise ValueError("There are no pictures to embed.\nPass a dataset of at least one.")
     device = device or next(model.parameters()).device
     if torch.device(device).type == "cpu": keep_memory()
     was_training, f = model.training, (model.features if raw_features else model)

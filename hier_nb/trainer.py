@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['mix', 'Keyed', 'KeyedBatches', 'Step', 'parameter_groups', 'create_optimizer', 'Trainer', 'configured_model',
-           'tree_points', 'embed_everywhere', 'training_set_facts']
+           'tree_points', 'embed_everywhere', 'training_set_facts', 'check_finite']
 
 # %% ../nbs/53_trainer.ipynb #62a4f59a
-import hashlib, math, signal, sys, threading, time, warnings
+import hashlib, math, signal, sys, threading, time, uuid, warnings
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 from .checkpoints import load_checkpoint, save_checkpoint, write_json
 from .config import TrainConfig, set_lr
-from .distributed import gather, is_main, local_device, rank, shard, unshard, world_size
+from .distributed import (batch_norms, broadcast_buffers, gather, gather_uneven, is_main, local_device, rank, shard,
+                                 sync_batch_norm, unshard, world_size)
 from .geometry import expmap0, logmap0
 from .hierarchy import HIERLoss
 from .losses import create_loss
@@ -58,7 +59,13 @@ class Step(nn.Module):
         dtype = dict(bf16=torch.bfloat16, fp16=torch.float16).get(self.config.precision)
         with torch.autocast(images.device.type, dtype) if dtype else nullcontext(): return self.model(images)
     def terms(self, embeddings, labels, generator):
-        e, y, c = gather(embeddings if embeddings.dtype == torch.float64 else embeddings.float()), gather(labels), self.config
+        c = self.config
+        e = gather(embeddings if embeddings.dtype == torch.float64 else embeddings.float(), check=False) # the sampler gives every rank as many
+        y = gather(labels, check=False)
+        self.good_rows = e.detach().isfinite().all(1) # of the whole batch; for whoever must name a picture
+        if e.device.type == "cpu" and not self.good_rows.all(): # the losses would refuse them; on a GPU they give NaN
+            names = [c.loss] * (self.metric is not None) + ["HIER"] * (self.hier is not None)
+            return {name: e.sum() * torch.nan for name in names}
         out = {} if self.metric is None else {c.loss: c.loss_weight * self.metric(e, y)}
         return out if self.hier is None else out | {"HIER": c.hier_weight * self.hier(e, y, generator)}
     def forward(self, images, labels, generator): return self.terms(self.embed(images), labels, generator)
@@ -89,6 +96,7 @@ class Trainer:
         torch.manual_seed(mix("weights", c.seed))
         self.step = Step(*self._parts(train_set), c).to(self.device)
         if c.precision == "float64": self.step.double()
+        self._prepare_batch_norm()
         self.optimizer = create_optimizer(self.step, c)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=c.precision == "fp16" and self.device.type == "cuda")
         self.ema = self._average() if c.ema_decay else None
@@ -125,6 +133,21 @@ def _parts(self:Trainer, train_set): # network, metric loss, HIER
 def _average(self:Trainer):
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
     return AveragedModel(self.step.model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema_decay), use_buffers=True)
+
+@patch
+def _prepare_batch_norm(self:Trainer):
+    "Let BatchNorm that trains see all ranks' pictures, or say what differs; refuse it beside chunks."
+    c, learning = self.config, batch_norms(self.step.train())
+    if learning and c.chunk:
+        raise ValueError(f"chunk={c.chunk} and BatchNorm that trains ({len(learning)} layers of {c.backbone}) do not go together: each chunk would be "
+                         "normalised by itself, and counted twice.\nPass freeze_batch_norm=True, or leave chunk out.")
+    if not learning or world_size() == 1:
+        return
+    if c.sync_batch_norm is not False:
+        sync_batch_norm(self.step.model, self.device)
+    elif is_main():
+        warnings.warn(f"sync_batch_norm=False: each of {world_size()} ranks normalises its {c.batch_size // world_size()} pictures by themselves, so the run differs from "
+                      "one on a single rank. The main rank's running statistics are the ones that are evaluated and saved.", stacklevel=3)
 
 @patch
 def _wrap(self:Trainer): # DDP over everything, if there are ranks
@@ -173,6 +196,7 @@ def start_proxies(self:Trainer, train_set):
 def embed_everywhere(model, dataset, config:TrainConfig, raw_features:bool=False, progress:bool=True):
     "Embeddings (N, D) and labels of a dataset, the ranks sharing the work; every picture exactly once."
     device = next(model.parameters()).device
+    broadcast_buffers(model) # or ranks would evaluate different networks
     part = Subset(Keyed(dataset), list(shard(len(dataset))))
     x, y = embed(model, part, device=device, workers=config.workers, raw_features=raw_features, progress=progress and is_main())
     return tuple(unshard(t.to(device), len(dataset)).cpu() for t in (x, y))
@@ -214,30 +238,80 @@ def take_step(self:Trainer, x, y, index):
     "One optimiser step on this rank's part of a batch; appends to `history`."
     c = self.config
     set_lr(self.optimizer, self.done, self.steps, self.per_epoch, c)
-    if self.step.hier: self.step.hier.temperature = _temperature(self.done / max(1, self.steps - 1), c)
+    if self.step.hier:
+        self.step.hier.temperature = _temperature(self.done / max(1, self.steps - 1), c)
     x = x.to(self.device, torch.float64 if c.precision == "float64" else None, non_blocking=True)
-    if c.channels_last: x = x.contiguous(memory_format=torch.channels_last)
+    if c.channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
     self.optimizer.zero_grad(set_to_none=True)
+    statistics = self._statistics() if c.on_nan == "skip" else []
     row = self._backward(x, y.to(self.device, non_blocking=True))
-    if _finite(row): self._update()
-    else: self._not_a_number(row, index)
+    wrong = "loss" if not _finite(row) else "gradient" if not self._gradients_ready() else None
+    if wrong:
+        self._not_a_number(wrong, row, index)
+        for buffer, before in statistics:
+            buffer.copy_(before)
+        row["skipped"] = 1.0
+    else:
+        self._update()
+        row |= self._hier_terms()
     self.history.append(row)
+
+@patch
+def _statistics(self:Trainer): # what a forward pass changes: buffers and their values
+    return [(b, b.clone()) for b in self.step.model.buffers()] if batch_norms(self.step.model) else []
+
+@patch
+def _hier_terms(self:Trainer): # HIER's two halves, without their weight
+    terms = getattr(self.step.hier, "last_terms", None) or {}
+    return {f"HIER {name}": value.item() for name, value in terms.items()}
+
+@patch
+def _gradients_ready(self:Trainer)->bool: # whether all are finite; half precision's scaler may find that its scale was too large, and lower it
+    self.scaler.unscale_(self.optimizer)
+    gradients = [p.grad for g in self.optimizer.param_groups for p in g["params"] if p.grad is not None]
+    finite = not gradients or bool(torch.nn.utils.get_total_norm(gradients, math.inf).isfinite())
+    return finite or self.scaler.is_enabled() and self.scaler.get_scale() > 1
 
 @patch
 def _update(self:Trainer):
     c, params = self.config, [p for g in self.optimizer.param_groups for p in g["params"]]
-    self.scaler.unscale_(self.optimizer)
-    if c.clip_grad_value: nn.utils.clip_grad_value_(params, c.clip_grad_value)
-    if c.clip_grad_norm: nn.utils.clip_grad_norm_(params, c.clip_grad_norm)
-    self.scaler.step(self.optimizer); self.scaler.update()
-    if self.ema: self.ema.update_parameters(self.step.model)
+    if c.clip_grad_value:
+        nn.utils.clip_grad_value_(params, c.clip_grad_value)
+    if c.clip_grad_norm:
+        nn.utils.clip_grad_norm_(params, c.clip_grad_norm)
+    self.scaler.step(self.optimizer)
+    self.scaler.update()
+    if self.ema:
+        self.ema.update_parameters(self.step.model)
+
+# %% ../nbs/53_trainer.ipynb #c0a88a89
+_patience = 20 # steps that may be skipped one after the other
 
 @patch
-def _not_a_number(self:Trainer, row, index):
-    where = f"The loss became {row} at step {self.done}, on pictures {index.tolist()[:8]}…"
-    if self.config.on_nan == "skip": warnings.warn(where + " The step is skipped."); return
+def _not_a_number(self:Trainer, what, row, index):
+    "Raise FloatingPointError, or warn, with the pictures that may be at fault."
+    where = f"The {what} is not finite at step {self.done} ({', '.join(f'{k} {v:.4g}' for k, v in row.items())}), on {self._suspects(index)}."
+    skipped = 1 + next((n for n, r in enumerate(reversed(self.history)) if "skipped" not in r), len(self.history))
+    if self.config.on_nan == "skip" and skipped < _patience:
+        if self.scaler.is_enabled(): # it counts on being asked after every look at the gradients
+            self.scaler.update(self.scaler.get_scale())
+        if is_main():
+            warnings.warn(f"{where} The step is skipped.")
+        return
     kept = f"The last checkpoint in {self.out/'checkpoints'} is from before." if self.out else "No folder was given, so there is no checkpoint."
-    raise FloatingPointError(f"{where} {kept}\nLower lr={self.config.lr}, look at those pictures, or pass on_nan='skip'.")
+    many = f" {skipped} steps in a row were skipped." if self.config.on_nan == "skip" else ""
+    remedy = "look at those pictures" if self.config.on_nan == "skip" else "look at those pictures, or pass on_nan='skip'"
+    raise FloatingPointError(f"{where}{many} {kept}\nLower lr={self.config.lr}, {remedy}.")
+
+@patch
+def _suspects(self:Trainer, index, most=8): # pictures without a finite embedding; if all have one, the whole batch
+    rows = gather_uneven(torch.as_tensor(index).to(self.device))
+    good = self.step.good_rows
+    bad = rows[~good] if len(good) == len(rows) and not good.all() else rows
+    names = getattr(self.loader.dataset.dataset, "paths", None)
+    said = [f"{i} ({names[i]})" if names else str(i) for i in bad[:most].tolist()]
+    return f"{'pictures' if len(bad) > 1 else 'picture'} {', '.join(said)}{', …' if len(bad) > most else ''}"
 
 # %% ../nbs/53_trainer.ipynb #6b911e08
 import os
@@ -311,7 +385,7 @@ _stays_on_or_off = { # setting that may change, but neither from 0 nor to 0 -> w
     "loss_weight": "switches the metric loss with its proxies on or off", "hier_weight": "switches HIER with its proxies on or off",
 }
 _stays_once_validated = {"eval_size", "eval_resize", "recall_ks"} # validations before and after would not compare
-_changes_silently = {"device", "workers", "keep", "save_every", "tensorboard", "wandb"}
+_changes_silently = {"device", "workers", "keep", "save_every", "tensorboard", "wandb", "wandb_project"}
 # all others change with a notice
 
 def _why_not(name, then, now, validated): # None: it may change
@@ -373,6 +447,13 @@ def resume(self:Trainer)->bool: # whether there was something to continue
     self.changed = changed
     return True
 
+def check_finite(tensors:dict):
+    "Raise FloatingPointError if one of the tensors holds NaN or infinity: what is whole on disk is not replaced by them."
+    bad = [name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if bad:
+        raise FloatingPointError(f"{len(bad)} of {len(tensors)} tensors hold NaN or infinite values, e.g. {bad[0]}; nothing was saved, and what was saved before "
+                                 "is untouched.\nGo on from the last checkpoint with a lower lr.")
+
 @patch
 def _found(self:Trainer): # on the main rank: what to continue from; warns, or raises ValueError, if it was made otherwise
     if self.out is None:
@@ -395,7 +476,8 @@ def _told(training_set): return f"{training_set['pictures']} pictures of {traini
 
 @patch
 def save(self:Trainer):
-    "A checkpoint, by the main rank, if there is a folder."
+    "A checkpoint, by the main rank, if there is a folder. Raises FloatingPointError rather than save weights that are not finite."
+    check_finite(self.tensors())
     if self.out and is_main(): return save_checkpoint(self.out/"checkpoints", self.done, self.tensors(), self.facts(), self.config.keep)
 
 # %% ../nbs/53_trainer.ipynb #7439d0c4
@@ -428,44 +510,172 @@ def _leave(self:Trainer):
 def fit(self:Trainer, after_epoch=None, progress:bool=True):
     "From where the trainer stands to the last step; `after_epoch(trainer, epoch)` is called after each epoch."
     c, t = self.config, time.time()
-    log = _writers(self.out, c) if self.out and is_main() else []
-    with tqdm(total=self.steps, initial=self.done, desc="training", unit="step", disable=not (progress and is_main())) as bar, _stop_signals(self):
+    with self.logging(), tqdm(total=self.steps, initial=self.done, desc="training", unit="step", disable=not (progress and is_main())) as bar, _stop_signals(self):
         while self.done < self.steps:
             epoch = self.done // self.per_epoch
             self.sampler.set_epoch(epoch, self.done % self.per_epoch); self.parallel.train()
             for x, y, index in self.loader:
                 self.take_step(x, y, index)
-                speed = c.batch_size / max(1e-9, time.time() - t); t = time.time()
+                speed = self.speed = c.batch_size / max(1e-9, time.time() - t)
+                t = time.time()
                 bar.update(); bar.set_postfix({k: f"{v:.3f}" for k, v in self.history[-1].items()} | {"epoch": epoch + 1, "img/s": f"{speed:.0f}"}, refresh=False)
-                for w in log: w(self.history[-1] | {"images per second": speed, "learning rate": self.optimizer.param_groups[0]["lr"]}, self.done)
+                self.log(self.history[-1] | {"images per second": speed, "learning rate": self.optimizer.param_groups[0]["lr"]})
                 self._tell()
                 if self._agree_to_stop(): self._leave()
                 if self.done >= self.steps: break
             if after_epoch: after_epoch(self, epoch); t = time.time()
             self._tell(True)
-            if (epoch + 1) % c.save_every == 0 or self.done >= self.steps: self.save()
+            if (epoch + 1) % c.save_every == 0 or self.done >= self.steps:
+                self.flush_log() # what is logged reaches as far as the checkpoint
+                self.save()
 
 # %% ../nbs/53_trainer.ipynb #ccf568fd
 @patch
 def _tell(self:Trainer, now=False):
-    if not (self.out and is_main()) or not now and time.time() < getattr(self, "told", 0) + 2: return
+    soon = time.time() < getattr(self, "told", 0) + 2
+    if not (self.out and is_main()) or soon and not now:
+        return
     self.told = time.time()
+    about = dict(step=self.done, steps=self.steps, epoch=(self.done - 1) // self.per_epoch + 1, epochs=self.config.epochs,
+                 time=self.told, images_per_second=getattr(self, "speed", None))
     recall = {f"recall_at_{k}": v for k, v in self.validation[-1]["recall"].items()} if self.validation else {}
     with suppress(OSError): # a full disk must not end the run
-        write_json(self.out/"progress.json", dict(step=self.done, steps=self.steps, epoch=(self.done - 1) // self.per_epoch + 1, epochs=self.config.epochs, time=self.told) | self.history[-1] | recall)
+        write_json(self.out/"progress.json", about | self.history[-1] | recall)
 
 # %% ../nbs/53_trainer.ipynb #e3764aeb
-def _writers(out, config): # functions (dict of numbers, step)
-    writers = []
-    if config.tensorboard:
-        try: from torch.utils.tensorboard import SummaryWriter
-        except ImportError: pass
+@patch
+def log(self:Trainer, row:dict, step:int|None=None):
+    "Numbers for TensorBoard and W&B, at a step; the trainer's own if none is given. Outside of `logging` and on other ranks, nothing."
+    for writer in getattr(self, "writers", None) or ():
+        writer.write(row, self.done if step is None else step)
+
+@patch
+def flush_log(self:Trainer):
+    "What was logged is on disk afterwards."
+    for writer in getattr(self, "writers", None) or ():
+        writer.flush()
+
+@patch
+@contextmanager
+def logging(self:Trainer):
+    "While the block runs, `log` reaches TensorBoard and W&B; both are closed however it ends. A block inside another is part of it."
+    if getattr(self, "writers", None) is not None:
+        yield
+        return
+    exit_code = 1
+    self.writers = []
+    try:
+        if self.out and is_main():
+            _open_writers(self, self.writers)
+        yield
+        exit_code = 0
+    finally:
+        writers, self.writers = self.writers, None
+        for writer in writers:
+            writer.close(exit_code)
+
+def _open_writers(trainer, writers): # one after another, so that those which are open are closed if the next fails
+    if trainer.config.tensorboard:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError: # it is optional
+            pass
         else:
-            board = SummaryWriter(str(out/"tensorboard"))
-            writers.append(lambda row, step: [board.add_scalar(k, v, step) for k, v in row.items()])
-    if config.wandb:
-        try: import wandb
-        except ImportError: raise ImportError("wandb is missing.\nRun `pip install wandb`, or pass wandb=False.") from None
-        run = wandb.init(project="hier_nb", dir=str(out), config=asdict(config), resume="allow")
-        writers.append(lambda row, step: run.log(row, step=step))
-    return writers
+            writers.append(_Writer("TensorBoard", lambda: _Board(SummaryWriter, trainer), Exception))
+    if trainer.config.wandb:
+        try:
+            import wandb
+        except ImportError:
+            raise ImportError("wandb is missing.\nRun `pip install wandb`, or pass wandb=False.") from None
+        writers.append(_Writer("Weights & Biases", lambda: _WandbRun(wandb, trainer), OSError)) # a wrong setting is told before training starts
+
+# %% ../nbs/53_trainer.ipynb #8e1f4c22
+class _Writer:
+    "A writer that may fail: the first failure is told, and then it is left alone."
+    def __init__(self, name, create, harmless): # create() -> an object with log, flush, close; what may go wrong in it
+        self.name, self.inner = name, None
+        try:
+            self.inner = create()
+        except harmless as e:
+            self._tell(e)
+
+    def write(self, row, step):
+        if self.inner:
+            self._try(self.inner.log, row, step)
+
+    def flush(self):
+        if self.inner:
+            self._try(self.inner.flush)
+
+    def close(self, exit_code): # 0: the run came to its end
+        inner = self.inner
+        if inner:
+            self._try(inner.close, exit_code)
+        self.inner = None
+
+    def _try(self, call, *args):
+        try:
+            return call(*args)
+        except Exception as e:
+            inner, self.inner = self.inner, None
+            self._tell(e)
+            if call != inner.close:
+                with suppress(Exception):
+                    inner.close(1)
+
+    def _tell(self, e):
+        warnings.warn(f"{self.name} cannot write its curves: {str(e) or type(e).__name__}. Training goes on without them.", stacklevel=2)
+
+class _Board:
+    "TensorBoard's file. Steps after the one where the trainer stands, of a run that was cut off there, are taken back."
+    def __init__(self, SummaryWriter, trainer):
+        self.hook = threading.excepthook
+        threading.excepthook = self._thread_failed
+        try:
+            self.board = SummaryWriter(str(trainer.out/"tensorboard"), purge_step=trainer.done + 1 if trainer.done else 0)
+        except BaseException:
+            threading.excepthook = self.hook
+            raise
+
+    def _thread_failed(self, args): # it writes in a thread; what fails there is raised here by the next call
+        if not type(args.thread).__module__.startswith("tensorboard"):
+            self.hook(args)
+
+    def log(self, row, step):
+        for name, value in row.items():
+            self.board.add_scalar(name, value, step)
+
+    def flush(self):
+        self.board.flush()
+
+    def close(self, exit_code):
+        try:
+            self.board.close()
+        finally:
+            threading.excepthook = self.hook
+
+class _WandbRun:
+    "A run at Weights & Biases; its id is kept in `wandb.json`, so that a resumed run is the same one there."
+    def __init__(self, wandb, trainer):
+        path, project = trainer.out/"wandb.json", trainer.config.wandb_project
+        known = _read_wandb(path)
+        name = known["id"] if known.get("project") == project else uuid.uuid4().hex[:12]
+        with suppress(OSError): # on a full disk the run begins all the same
+            write_json(path, dict(id=name, project=project))
+        self.run = wandb.init(project=project, id=name, dir=str(trainer.out), config=asdict(trainer.config), resume="allow", allow_val_change=True)
+
+    def log(self, row, step):
+        self.run.log(row, step=step)
+
+    def flush(self): # it sends by itself
+        pass
+
+    def close(self, exit_code):
+        self.run.finish(exit_code=exit_code)
+
+def _read_wandb(path): # {} if there is none
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known if isinstance(known, dict) and known.get("id") else {}

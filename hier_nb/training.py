@@ -7,17 +7,19 @@ __all__ = ['evaluate', 'hold_out', 'TrainResult', 'environment', 'save_result', 
            'explore_run', 'TrainConfig']
 
 # %% ../nbs/54_training.ipynb #e40cfee6
-import json, os, platform, subprocess, sys, time
-from dataclasses import asdict, dataclass, field
+import itertools, json, math, os, platform, subprocess, sys, time, warnings
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 import timm, torch
 from fastcore.basics import patch
 from torch import Tensor, nn
 from . import __version__
-from .checkpoints import write_json, write_tensors
-from .config import TrainConfig, cast_value, load_config, make_config, parse_words
+from .checkpoints import checkpoints
+from .config import TrainConfig, cast_value, load_config, make_config, parse_words, read_values
 from .datasets import load_dataset
 from .distributed import is_main, launch, process_group, world_size
+from .files import to_json, write_atomic, write_json, write_tensors
 from .metrics import retrieval_report
 from .pictures import create_transform
 from .trainer import Trainer, configured_model, embed_everywhere, mix
@@ -56,9 +58,23 @@ def validate(self:Trainer, val_set, progress:bool=True)->dict:
     first = lambda v: next(iter(v["recall"].values())) # at the smallest K
     best = max(map(first, self.validation), default=-1)
     self.validation.append(json.loads(json.dumps(dict(step=self.done, **report))))
+    self.log(_scalars("validation", report))
     if self.out and is_main() and first(self.validation[-1]) > best:
-        write_tensors(self.out/"best.safetensors", self.evaluated.state_dict(), step=self.done)
+        _save_best(self)
     return report
+
+def _save_best(trainer): # the file holds the best weights or is not there
+    path = trainer.out/"best.safetensors"
+    try:
+        write_tensors(path, trainer.evaluated.state_dict(), step=trainer.done)
+    except OSError as e:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        warnings.warn(f"The best weights so far, of step {trainer.done}, could not be written to {path}: {e}. Training goes on; they are not judged at the end.")
+
+def _scalars(name, report): # of a report, for curves
+    recall = {f"{name}/recall_at_{k}": v for k, v in report["recall"].items()}
+    return recall | {f"{name}/nearest_{level}": v for level, v in report["nearest"].items()}
 
 # %% ../nbs/54_training.ipynb #88ecdcf3
 @dataclass
@@ -77,6 +93,7 @@ class TrainResult:
     seconds:float = 0.0 # of training in this process, without evaluation
     validation:list = field(default_factory=list) # a report per validation
     chosen:dict|None = None # on the evaluation split, of the weights that validation chose
+    unsaved:str = "" # which files could not be written, and how to get them
 
 def environment()->dict:
     "Versions and hardware, to stand beside numbers."
@@ -87,12 +104,18 @@ def environment()->dict:
 
 # %% ../nbs/54_training.ipynb #222c0ba0
 def save_result(r:TrainResult, out):
-    "weights.safetensors, embeddings.safetensors (embeddings, labels, proxies) and result.json."
-    out = Path(out)
-    write_tensors(out/"weights.safetensors", r.model.state_dict())
-    write_tensors(out/"embeddings.safetensors", dict(embeddings=r.embeddings, labels=r.labels) | ({} if r.proxies is None else dict(proxies=r.proxies)), c=r.config.c)
-    write_json(out/"result.json", dict(config=asdict(r.config), dataset=getattr(r.dataset, "name", ""), raw_features=r.raw, before=r.before, after=r.after, chosen_by_validation=r.chosen,
-                                       validation=r.validation, seconds=r.seconds, history=r.history, paths=list(getattr(r.dataset, "paths", [])), environment=environment()))
+    "weights.safetensors, embeddings.safetensors (embeddings, labels, proxies) and, once these are there, result.json."
+    for _, write in _results(r, Path(out)):
+        write()
+
+def _results(r, out): # names of the files, and what writes them; config.yaml first, so that an older result.json does not pass for this run's
+    tensors = dict(embeddings=r.embeddings, labels=r.labels) | ({} if r.proxies is None else dict(proxies=r.proxies))
+    about = dict(config=asdict(r.config), dataset=getattr(r.dataset, "name", ""), raw_features=r.raw, before=r.before, after=r.after, chosen_by_validation=r.chosen,
+                 validation=r.validation, seconds=r.seconds, history=r.history, paths=list(getattr(r.dataset, "paths", [])), environment=environment())
+    return [("config.yaml", lambda: write_atomic(out/"config.yaml", r.config.save)),
+            ("weights.safetensors", lambda: write_tensors(out/"weights.safetensors", r.model.state_dict())),
+            ("embeddings.safetensors", lambda: write_tensors(out/"embeddings.safetensors", tensors, c=r.config.c)),
+            ("result.json", lambda: write_json(out/"result.json", about))]
 
 def load_result(out_dir, # of a finished run
                 dataset=None, # instead of the configured evaluation split
@@ -100,14 +123,44 @@ def load_result(out_dir, # of a finished run
     "Read a run back from its folder."
     from safetensors.torch import load_file
     out = Path(out_dir)
-    if not (out/"result.json").is_file(): raise FileNotFoundError(f"There is no finished run in {out}: result.json is missing.\nTrain first, or resume it.")
-    r, t = json.loads((out/"result.json").read_text(encoding="utf-8")), load_file(out/"embeddings.safetensors")
+    r = _read_result(out)
+    t = load_file(out/"embeddings.safetensors")
     config = make_config(**r["config"])
     model = configured_model(config, pretrained=False)
-    model.load_state_dict(load_file(out/"weights.safetensors")); model.eval()
+    model.load_state_dict(load_file(out/"weights.safetensors"))
+    model.eval()
     whole = lambda d: d and {**d, "recall": {int(k): v for k, v in d["recall"].items()}}
     return TrainResult(config, whole(r["raw_features"]), whole(r["before"]), whole(r["after"]), r["history"], t["embeddings"], t["labels"], t.get("proxies"), model,
                        dataset or load_split(config, "eval"), r["seconds"], r["validation"], whole(r["chosen_by_validation"]))
+
+def _read_result(out): # result.json, if it is of the run in this folder
+    missing = next((name for name in ("result.json", "weights.safetensors", "embeddings.safetensors") if not (out/name).is_file()), None)
+    if missing:
+        before = [p.name for p in _previous(out) if (p/"result.json").is_file()]
+        earlier = f" An earlier run is in {', '.join(before)}." if before else ""
+        raise FileNotFoundError(f"There is no finished run in {out}: {missing} is missing.\nTrain first, or resume it.{earlier}")
+    r = json.loads((out/"result.json").read_text(encoding="utf-8"))
+    other = _other_settings(r["config"], out/"config.yaml")
+    if other:
+        raise ValueError(f"The result in {out} is not of the run that was begun there: {', '.join(other)}.\n"
+                         "Resume that run to its end, or put back the config.yaml of the result.")
+    numbers = ("raw_features", "before", "after", "chosen_by_validation", "history", "validation")
+    return {k: _as_nan(v) if k in numbers and v is not None else v for k, v in r.items()}
+
+_beside = ("data_root", "device", "workers", "tensorboard", "wandb", "wandb_project", "save_every", "keep") # decide nothing about a result
+
+def _other_settings(config, path): # of a result, where its folder's configuration says something else; a field that only one of them has is left alone
+    if not path.is_file():
+        return []
+    begun = json.loads(to_json(read_values(path) or {}))
+    return [f"it has {k}={v!r}, config.yaml {k}={begun[k]!r}" for k, v in config.items() if k in begun and k not in _beside and begun[k] != v]
+
+def _as_nan(value): # null stood for a number that is not finite
+    if isinstance(value, dict):
+        return {k: _as_nan(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_as_nan(v) for v in value]
+    return math.nan if value is None else value
 
 # %% ../nbs/54_training.ipynb #82affee8
 def load_split(config:TrainConfig, split:str):
@@ -126,14 +179,30 @@ def train(config:TrainConfig, # everything that decides the run
           ranks:int=1, # processes to start on this machine; under torchrun leave 1
          )->TrainResult:
     "Train, and report retrieval on unseen classes before and after. Interrupted, it saves a checkpoint first."
+    result = _run(config, out_dir, train_set, eval_set, progress, resume, ranks)
+    if result.unsaved:
+        warnings.warn(result.unsaved, stacklevel=2)
+    return result
+
+def _run(config, out_dir, train_set=None, eval_set=None, progress=True, resume=False, ranks=1):
     config.check()
     if ranks > 1:
         if out_dir is None: raise ValueError(f"ranks={ranks} bring their result back through a folder.\nPass out_dir.")
-        launch(_train_rank, config, str(out_dir), train_set, eval_set, progress, resume, ranks=ranks)
-        return load_result(out_dir, eval_set)
+        returned = launch(_train_rank, config, str(out_dir), train_set, eval_set, progress, resume, ranks=ranks)
+        return load_result(out_dir, eval_set) if returned[0] is None else _unpacked(returned[0], eval_set)
     with process_group(config.device): return _train(config, out_dir, train_set, eval_set, progress, resume)
 
-def _train_rank(config, out_dir, train_set, eval_set, progress, resume): _train(config, out_dir, train_set, eval_set, progress, resume)
+def _train_rank(config, out_dir, train_set, eval_set, progress, resume): # what the folder could not take, or None
+    result = _train(config, out_dir, train_set, eval_set, progress, resume)
+    if not result.unsaved:
+        return None
+    weights = {k: v.cpu() for k, v in result.model.state_dict().items()}
+    return {f.name: getattr(result, f.name) for f in fields(result) if f.name not in ("model", "dataset")} | dict(weights=weights)
+
+def _unpacked(values, eval_set): # a result that came through memory
+    model = configured_model(values["config"], pretrained=False)
+    model.load_state_dict(values.pop("weights"))
+    return TrainResult(**values, model=model.eval(), dataset=eval_set or load_split(values["config"], "eval"))
 
 # %% ../nbs/54_training.ipynb #a1a5ead0
 def _train(config, out_dir, train_set, eval_set, progress, resume):
@@ -144,24 +213,82 @@ def _train(config, out_dir, train_set, eval_set, progress, resume):
         val_set.transform = eval_set.transform
     t = Trainer(config, train_set, out_dir)
     first = _first_reports(t, train_set, eval_set, resume, progress)
-    start = time.time()
-    t.fit((lambda t, e: t.validate(val_set, progress) if (e + 1) % config.eval_every == 0 else None) if val_set is not None else None, progress)
-    seconds = time.time() - start
-    after, x, y = evaluate(t.evaluated, eval_set, config, progress=progress)
+    validated = lambda t, e: t.validate(val_set, progress) if (e + 1) % config.eval_every == 0 else None
+    with t.logging():
+        if not t.done:
+            t.log(_scalars("raw_features", first[0]) | _scalars("before", first[1]), 0)
+        start = time.time()
+        t.fit(validated if val_set is not None else None, progress)
+        seconds = time.time() - start
+        after, x, y = evaluate(t.evaluated, eval_set, config, progress=progress)
+        t.log(_scalars("after", after))
+        chosen = _chosen(t, eval_set, progress)
+        t.log(_scalars("chosen", chosen) if chosen else {})
     rho = t.step.hier and t.step.hier.proxies.on_ball().detach().float().cpu()
-    result = TrainResult(config, *first, after, t.history, x, y, rho, t.evaluated, eval_set, seconds, t.validation, _chosen(t, eval_set, progress))
-    if t.out and is_main(): save_result(result, t.out)
+    result = TrainResult(config, *first, after, t.history, x, y, rho, t.evaluated, eval_set, seconds, t.validation, chosen)
+    if t.out and is_main():
+        result.unsaved = _save_what_fits(result, t)
     return result
 
+def _save_what_fits(result, t): # -> what is missing, "" if nothing
+    files = _results(result, t.out)
+    for n, (_, write) in enumerate(files):
+        try:
+            write()
+        except OSError as e:
+            return _unsaved(result, t.out, [name for name, _ in files[n:]], e)
+    return ""
+
+# %% ../nbs/54_training.ipynb #4b7d20c2
+def _unsaved(result, out, missing, reason): # two lines for the reader
+    steps = len(result.history)
+    kept = checkpoints(Path(out)/"checkpoints")
+    last = int(kept[-1].name.removeprefix("step-")) if kept else None
+    if last == steps:
+        then = "it goes on from the last checkpoint and only evaluates"
+    else:
+        then = f"it goes on from the checkpoint of step {last} of {steps}" if kept else "there is no checkpoint, so it trains again"
+    numbers = ", ".join(f"Recall@{k} {v:.4f}" for k, v in result.after["recall"].items())
+    return (f"The results could not be written to {out}: {reason}. Missing: {', '.join(missing)}. After training: {numbers}.\n"
+            f"Free space and run again with resume=True: {then}.")
+
+# %% ../nbs/54_training.ipynb #4b7d20c4
+_computed = ["checkpoints", "result.json", "measured.json", "weights.safetensors", "embeddings.safetensors", "best.safetensors"]
+_around = ["wandb.json", "wandb", "tensorboard", "retrieval.png", "disk.png", "tree.json", "tree.png", "explorer.html", "start.json", "progress.json", "config.yaml"]
+
+def _set_aside(out, resume, progress): # an earlier run's files; files of others stay
+    there = lambda names: [name for name in names if (out/name).exists() and not _is_empty(out/name)]
+    moving = out/".previous" # is there already after a kill in the middle
+    computed = [name for name in there(_computed) if name != "checkpoints"] + checkpoints(out/"checkpoints")
+    begun = computed or there(["config.yaml", "start.json", "progress.json"]) and not resume # else it was killed before its first checkpoint, and goes on
+    if not begun and not moving.exists():
+        return
+    moving.mkdir(exist_ok=True)
+    for name in there(_computed + _around):
+        os.replace(out/name, moving/name)
+    if _is_empty(moving):
+        moving.rmdir()
+        return
+    names = (out/("previous" if n == 1 else f"previous-{n}") for n in itertools.count(1))
+    target = next(p for p in names if not p.exists())
+    os.replace(moving, target)
+    if progress:
+        print(f"The run that was in {out} is in {target.name} now.", flush=True)
+
+def _is_empty(path): return path.is_dir() and not any(path.iterdir())
+
+def _previous(out): # folders of earlier runs
+    return sorted(p for p in out.glob("previous*") if p.is_dir())
+
 # %% ../nbs/54_training.ipynb #383de178
-import shutil, warnings
+import warnings
 from .checkpoints import write_atomic
 from .distributed import broadcast_from_main
 from .trainer import training_set_facts
 
 def _first_reports(t, train_set, eval_set, resume, progress): # of raw features and of embeddings before training
     resumed = resume and t.resume()
-    kept = broadcast_from_main(lambda: _prepare_folder(t, eval_set, resumed))
+    kept = broadcast_from_main(lambda: _prepare_folder(t, eval_set, resumed, resume, progress))
     if kept is not None:
         return kept
     model = _untrained(t) if resumed else t.model
@@ -175,12 +302,12 @@ def _first_reports(t, train_set, eval_set, resume, progress): # of raw features 
         write_json(t.out/"start.json", [raw, before, training_set_facts(eval_set)])
     return raw, before
 
-def _prepare_folder(t, eval_set, resumed): # on the main rank; it is decided by now how the run goes on -> its first reports, if they can be used
+def _prepare_folder(t, eval_set, resumed, resume, progress): # on the main rank; it is decided by now how the run goes on -> its first reports, if they can be used
     if t.out is None:
         return None
     t.out.mkdir(parents=True, exist_ok=True)
-    if not resumed and (t.out/"checkpoints").exists():
-        shutil.rmtree(t.out/"checkpoints") # of a run that this one replaces
+    if not resumed:
+        _set_aside(t.out, resume, progress) # an earlier run
     write_atomic(t.out/"config.yaml", t.config.save)
     if not resumed or t.changed.keys() & {"eval_size", "eval_resize", "recall_ks"}:
         return None
@@ -238,10 +365,12 @@ def train_cli(argv=None):
         if ranks < 1: raise ValueError(f"ranks={ranks} is not positive.\nPass a number above 0.")
         out = str(Path(str(out)).expanduser())
         config = make_config(**words) if recipe is None else load_config(str(recipe), **words)
-        r = train(config, out, resume=resume, ranks=ranks)
+        r = _run(config, out, resume=resume, ranks=ranks)
     except (ValueError, OSError, ImportError, FloatingPointError) as e: print(e, file=sys.stderr); return 2
-    if is_main(): print(json.dumps(dict(before=r.before, after=r.after, chosen_by_validation=r.chosen), indent=1))
-    return 0
+    if is_main():
+        print(to_json(dict(before=r.before, after=r.after, chosen_by_validation=r.chosen)), flush=True)
+        print(r.unsaved, end="\n" if r.unsaved else "", file=sys.stderr)
+    return 1 if r.unsaved else 0
 
 # %% ../nbs/54_training.ipynb #bd278db9
 def explore_run(out_dir, # of a finished run
