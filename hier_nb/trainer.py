@@ -60,8 +60,8 @@ class Step(nn.Module):
         with torch.autocast(images.device.type, dtype) if dtype else nullcontext(): return self.model(images)
     def terms(self, embeddings, labels, generator):
         c = self.config
-        e = gather(embeddings if embeddings.dtype == torch.float64 else embeddings.float())
-        y = gather(labels)
+        e = gather(embeddings if embeddings.dtype == torch.float64 else embeddings.float(), check=False) # the sampler gives every rank as many
+        y = gather(labels, check=False)
         self.good_rows = e.detach().isfinite().all(1) # of the whole batch; for whoever must name a picture
         if e.device.type == "cpu" and not self.good_rows.all(): # the losses would refuse them; on a GPU they give NaN
             names = [c.loss] * (self.metric is not None) + ["HIER"] * (self.hier is not None)
@@ -385,7 +385,7 @@ _stays_on_or_off = { # setting that may change, but neither from 0 nor to 0 -> w
     "loss_weight": "switches the metric loss with its proxies on or off", "hier_weight": "switches HIER with its proxies on or off",
 }
 _stays_once_validated = {"eval_size", "eval_resize", "recall_ks"} # validations before and after would not compare
-_changes_silently = {"device", "workers", "keep", "save_every", "tensorboard", "wandb"}
+_changes_silently = {"device", "workers", "keep", "save_every", "tensorboard", "wandb", "wandb_project"}
 # all others change with a notice
 
 def _why_not(name, then, now, validated): # None: it may change

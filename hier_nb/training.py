@@ -284,10 +284,11 @@ def _previous(out): # folders of earlier runs
 import warnings
 from .checkpoints import write_atomic
 from .distributed import broadcast_from_main
+from .trainer import training_set_facts
 
 def _first_reports(t, train_set, eval_set, resume, progress): # of raw features and of embeddings before training
     resumed = resume and t.resume()
-    kept = broadcast_from_main(lambda: _prepare_folder(t, resumed, resume, progress))
+    kept = broadcast_from_main(lambda: _prepare_folder(t, eval_set, resumed, resume, progress))
     if kept is not None:
         return kept
     model = _untrained(t) if resumed else t.model
@@ -298,10 +299,10 @@ def _first_reports(t, train_set, eval_set, resume, progress): # of raw features 
     if not resumed:
         t.start_proxies(train_set)
     if t.out and is_main():
-        write_json(t.out/"start.json", [raw, before])
+        write_json(t.out/"start.json", [raw, before, training_set_facts(eval_set)])
     return raw, before
 
-def _prepare_folder(t, resumed, resume, progress): # on the main rank; it is decided by now how the run goes on -> its first reports, if they can be used
+def _prepare_folder(t, eval_set, resumed, resume, progress): # on the main rank; it is decided by now how the run goes on -> its first reports, if they can be used
     if t.out is None:
         return None
     t.out.mkdir(parents=True, exist_ok=True)
@@ -311,10 +312,15 @@ def _prepare_folder(t, resumed, resume, progress): # on the main rank; it is dec
     if not resumed or t.changed.keys() & {"eval_size", "eval_resize", "recall_ks"}:
         return None
     try:
-        reports = json.loads((t.out/"start.json").read_text(encoding="utf-8"))
+        *reports, facts = json.loads((t.out/"start.json").read_text(encoding="utf-8"))
+        if "recall" in facts: # of an earlier version, which did not say what was evaluated
+            reports, facts = [*reports, facts], None
         raw, before = ({**r, "recall": {int(k): v for k, v in r["recall"].items()}} for r in reports)
     except (OSError, ValueError, TypeError, KeyError) as e:
         warnings.warn(f"{t.out/'start.json'} cannot be used ({type(e).__name__}: {e}). The reports from before training are made again.", stacklevel=2)
+        return None
+    if facts and facts != training_set_facts(eval_set):
+        warnings.warn(f"The evaluation split is another than the one in {t.out/'start.json'}. The reports from before training are made again.", stacklevel=2)
         return None
     return raw, before
 

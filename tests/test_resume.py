@@ -13,10 +13,10 @@ from hier_nb.trainer import Trainer
 from hier_nb.training import train
 
 
-def run(folder, train_set=None, resume=False, **changes):
+def run(folder, train_set=None, resume=False, eval_set=None, **changes):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = train(config(**changes), folder, train_set or pictures(), pictures(1), progress=False, resume=resume)
+        result = train(config(**changes), folder, train_set or pictures(), eval_set or pictures(1), progress=False, resume=resume)
     return result, " ".join(str(w.message) for w in caught)
 
 
@@ -139,6 +139,12 @@ def test_reports_from_before_training_are_of_the_untrained_network(copy):
         result, told = run(folder, resume=True)
         assert result.before == first.before and result.raw == first.raw and "start.json" in told
         assert result.history == first.history
+    old = copy(to="old") # as an earlier version wrote it
+    (old / "start.json").write_text(json.dumps(json.loads((old / "start.json").read_text())[:2]))
+    result, told = run(old, resume=True)
+    assert result.before == first.before and "start.json" not in told
+    result, told = run(copy(to="others"), resume=True, eval_set=pictures(1, classes=3))
+    assert "evaluation split is another" in told and result.before == run(None, eval_set=pictures(1, classes=3))[0].before
     result, _ = run(copy(to="ks"), resume=True, recall_ks=(1, 3))
     assert list(result.before["recall"]) == list(result.after["recall"]) == [1, 3]
 
