@@ -8,7 +8,7 @@ __all__ = ['save_checkpoint', 'checkpoints', 'read_checkpoint', 'load_checkpoint
 # %% ../nbs/51_checkpoints.ipynb #6e8e6058
 import hashlib, json, os, shutil, tempfile, warnings
 from pathlib import Path
-from .files import write_atomic, write_json, write_tensors
+from .files import to_json, write_atomic, write_json, write_tensors
 _all_ = ["write_atomic", "write_json", "write_tensors"]
 
 # %% ../nbs/51_checkpoints.ipynb #04fc85ef
@@ -28,18 +28,30 @@ def save_checkpoint(folder, # where checkpoints are kept
     folder = Path(folder); out = folder/f"step-{step:08d}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for left in folder.glob(".save-*"): # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".save-", ignore_cleanup_errors=True) as new:
             (new := Path(new)/"new").mkdir()
             save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, new/"state.safetensors")
-            (new/"state.json").write_text(json.dumps(dict(kind=_kind, sha256=_digest(new/"state.safetensors"), facts=facts)), encoding="utf-8")
-            if out.exists(): shutil.rmtree(out)
-            os.replace(new, out)
+            (new/"state.json").write_text(to_json(dict(kind=_kind, sha256=_digest(new/"state.safetensors"), facts=facts), None), encoding="utf-8")
+            _put_in_place(new, out)
     except Exception as e: # safetensors wraps the system's error in one of its own
         if not isinstance(e, OSError) and "I/O" not in str(e) and "os error" not in str(e): raise
         warnings.warn(f"The checkpoint of step {step} could not be written to {folder}: {e}. Training goes on; the one before is untouched.", stacklevel=2)
         return None
     for old in checkpoints(folder)[:-keep]: shutil.rmtree(old, ignore_errors=True)
     return out
+
+def _put_in_place(new, out): # at every moment one of the two is there, under a name that `checkpoints` finds
+    beside = out.with_name(f"{out.name}-again") # sorts after the old one of the same step, before the next step's
+    if beside.exists() and not out.exists(): # a kill came between
+        os.replace(beside, out)
+    if out.exists():
+        shutil.rmtree(beside, ignore_errors=True)
+        os.replace(new, beside)
+        shutil.rmtree(out)
+        new = beside
+    os.replace(new, out)
 
 def checkpoints(folder)->list[Path]: # oldest first
     "Finished checkpoints in a folder."

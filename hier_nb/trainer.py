@@ -360,7 +360,7 @@ def load_state(self:Trainer, tensors, facts):
     self.optimizer.load_state_dict(dict(state=state, param_groups=groups))
     if facts["scaler"]:
         self.scaler.load_state_dict(facts["scaler"])
-    self.history, self.validation = facts["history"], facts["validation"]
+    self.history, self.validation = _with_nan(facts["history"]), facts["validation"]
 
 @patch
 def _fits(self:Trainer, tensors): # a sentence if a checkpoint is of another network
@@ -447,6 +447,9 @@ def resume(self:Trainer)->bool: # whether there was something to continue
     self.changed = changed
     return True
 
+def _with_nan(history): # rows of skipped steps, whose NaN became null in JSON
+    return [{name: math.nan if value is None else value for name, value in row.items()} for row in history]
+
 def check_finite(tensors:dict):
     "Raise FloatingPointError if one of the tensors holds NaN or infinity: what is whole on disk is not replaced by them."
     bad = [name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
@@ -521,13 +524,19 @@ def fit(self:Trainer, after_epoch=None, progress:bool=True):
                 bar.update(); bar.set_postfix({k: f"{v:.3f}" for k, v in self.history[-1].items()} | {"epoch": epoch + 1, "img/s": f"{speed:.0f}"}, refresh=False)
                 self.log(self.history[-1] | {"images per second": speed, "learning rate": self.optimizer.param_groups[0]["lr"]})
                 self._tell()
-                if self._agree_to_stop(): self._leave()
-                if self.done >= self.steps: break
-            if after_epoch: after_epoch(self, epoch); t = time.time()
+                if self.done % self.per_epoch == 0 or self.done >= self.steps:
+                    break # the epoch ends as it would have ended, and a stop waits for that
+                if self._agree_to_stop():
+                    self._leave()
+            if after_epoch:
+                after_epoch(self, epoch)
+                t = time.time()
             self._tell(True)
             if (epoch + 1) % c.save_every == 0 or self.done >= self.steps:
                 self.flush_log() # what is logged reaches as far as the checkpoint
                 self.save()
+            if self._agree_to_stop():
+                self._leave()
 
 # %% ../nbs/53_trainer.ipynb #ccf568fd
 @patch
