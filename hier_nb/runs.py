@@ -113,11 +113,15 @@ def _engine(address, gpus, cpus): # -> ray
     finally:
         if ours: ray.shutdown()
 
-def _start(ray, address, local, times=3): # Ray gives some of its processes half a minute to start, which a busy machine may exceed
+def _start(ray, address, local, times=6): # Ray gives its processes half a minute to start, which a busy machine may exceed
+    import psutil
+    before = set(psutil.Process().children())
     for n in range(times):
         try: return ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
         except Exception as e:
             ray.shutdown()
+            for child in set(psutil.Process().children()) - before: # what a failed start leaves behind
+                with suppress(psutil.Error): child.kill()
             if address is None and n < times - 1: continue
             why = (str(e).splitlines() or [type(e).__name__])[0]
             raise ConnectionError(f"Ray did not start (address={address!r}): {why}\nCheck the address; None starts Ray on this machine.") from None
