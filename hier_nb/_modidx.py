@@ -689,6 +689,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hier_nb.training._is_empty': ('training.html#_is_empty', 'hier_nb/training.py'),
                                   'hier_nb.training._ks': ('training.html#_ks', 'hier_nb/training.py'),
                                   'hier_nb.training._other_settings': ('training.html#_other_settings', 'hier_nb/training.py'),
+                                  'hier_nb.training._own_words': ('training.html#_own_words', 'hier_nb/training.py'),
                                   'hier_nb.training._prepare_folder': ('training.html#_prepare_folder', 'hier_nb/training.py'),
                                   'hier_nb.training._previous': ('training.html#_previous', 'hier_nb/training.py'),
                                   'hier_nb.training._read_result': ('training.html#_read_result', 'hier_nb/training.py'),

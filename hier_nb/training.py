@@ -7,7 +7,7 @@ __all__ = ['evaluate', 'hold_out', 'TrainResult', 'environment', 'save_result', 
            'explore_run', 'TrainConfig']
 
 # %% ../nbs/54_training.ipynb #e40cfee6
-import itertools, json, math, os, platform, subprocess, sys, time, warnings
+import itertools, json, math, os, platform, re, subprocess, sys, time, warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -353,6 +353,10 @@ def _best_weights(t): # on the main rank
         return None
 
 # %% ../nbs/54_training.ipynb #135fb863
+def _own_words(traceback): # of a rank: the exception's own text, or all of it if it has none
+    found = re.findall(r"^(?:[\w.]+)?(?:Error|Exception): (.*)", traceback, re.M | re.S)
+    return found[-1].strip() if found else traceback
+
 def train_cli(argv=None):
     "hier-nb-train out=FOLDER [recipe=NAME or FILE] [resume=True] [ranks=N] [name=value ...]: train; names are those of TrainConfig."
     argv = sys.argv[1:] if argv is None else argv
@@ -366,7 +370,15 @@ def train_cli(argv=None):
         out = str(Path(str(out)).expanduser())
         config = make_config(**words) if recipe is None else load_config(str(recipe), **words)
         r = _run(config, out, resume=resume, ranks=ranks)
-    except (ValueError, OSError, ImportError, FloatingPointError) as e: print(e, file=sys.stderr); return 2
+    except (ValueError, OSError, ImportError, FloatingPointError) as e:
+        print(e, file=sys.stderr)
+        return 2
+    except RuntimeError as e: # a rank's traceback, when there are several
+        print(_own_words(str(e)) if ranks > 1 else e, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as e:
+        print(e, file=sys.stderr)
+        return 130
     if is_main():
         print(to_json(dict(before=r.before, after=r.after, chosen_by_validation=r.chosen)), flush=True)
         print(r.unsaved, end="\n" if r.unsaved else "", file=sys.stderr)

@@ -239,3 +239,21 @@ def test_datasets_by_name():
 def test_read_values(tmp_path):
     (tmp_path/"a.yaml").write_text("a: [1e-4, -2E3, 1.5e+2, .5e1, 12e03]\nb: 1e\nc: e5\nd: 10\ne: 1.5\nf: 'x'\ng: 0x1e\nh: '1e-4'")
     assert read_values(tmp_path/"a.yaml") == dict(a=[1e-4, -2000.0, 150.0, 5.0, 12000.0], b="1e", c="e5", d=10, e=1.5, f="x", g=30, h="1e-4")
+
+
+@pytest.mark.slow
+def test_a_rank_that_fails_is_one_sentence(tmp_path, capsys):
+    words = ["recipe=emoji", f"out={tmp_path/'run'}", "dataset=openmoji", "batch_size=127", "images_per_class=1", "ranks=2", "pretrained=False",
+             "backbone=test_efficientnet"]
+    assert train_cli(words) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("batch_size=127 cannot be shared among 2 ranks.") and "Traceback" not in said, said
+
+
+@pytest.mark.parametrize("traceback, words", [
+    ("Rank 1 failed:\nTraceback (most recent call last):\n  File x\nValueError: lr=-1 is bad.\nPass more.", "lr=-1 is bad.\nPass more."),
+    ("Rank 0 failed:\nTraceback\ntorch.OutOfMemoryError: CUDA out of memory.", "CUDA out of memory."),
+    ("Rank 0 failed:\nIt ended without a word, with exit code -9.", "Rank 0 failed:\nIt ended without a word, with exit code -9.")])
+def test_own_words_of_a_traceback(traceback, words):
+    from hier_nb import training
+    assert training._own_words(traceback) == words
