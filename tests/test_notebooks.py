@@ -2,10 +2,9 @@
 import contextlib, fcntl, json, os, pty, select, signal, struct, subprocess, sys, termios, time
 from pathlib import Path
 import nbformat, pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from toy_notebooks import patience, stubborn, toy_notebook, until
 from hier_nb.notebooks import Stop, run_notebook
 
-patience = 300 # seconds that an event may take on a busy machine
 saves = """
 import pathlib, time
 pathlib.Path(out_dir, 'begun').touch()
@@ -15,27 +14,6 @@ except KeyboardInterrupt:
     pathlib.Path(out_dir, 'saved').touch()
     raise
 """
-stubborn = """
-import pathlib, time
-pathlib.Path(out_dir, 'begun').touch()
-while True:
-    try: time.sleep(.1)
-    except KeyboardInterrupt: pathlib.Path(out_dir, 'refused').touch()
-"""
-
-
-def toy_notebook(path, *cells, parameters="x = 1\nout_dir = None\nresume = False"):
-    first = new_code_cell(parameters)
-    first.metadata["tags"] = ["parameters"]
-    nbformat.write(new_notebook(cells=[first, *map(new_code_cell, cells)]), path)
-    return str(path)
-
-
-def until(what):
-    end = time.monotonic() + patience
-    while not what():
-        assert time.monotonic() < end, "waited for nothing"
-        time.sleep(.05)
 
 
 @contextlib.contextmanager

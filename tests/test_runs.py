@@ -2,41 +2,19 @@
 import json, math, os, signal, subprocess, sys, threading, time
 from contextlib import contextmanager
 from pathlib import Path
-import nbformat, psutil, pytest
+import psutil, pytest
 from filelock import FileLock
-from nbformat.v4 import new_code_cell, new_notebook
+from toy_notebooks import patience, stubborn, toy_notebook, until
 from hier_nb.attempts import attempt, cancel_run, create_run, read_state, write_state
 from hier_nb.files import write_json
 from hier_nb.runs import cancel, grid_cli, grid_table, run_grid, share_machines
 
-patience = 300 # seconds that an event may take on a busy machine
 waits = """
 import os, pathlib, time
 here = pathlib.Path(out_dir)
 with open(here/'begun', 'a') as f: f.write('x')
 while x and not (here.parent/'go').exists(): time.sleep(.1)
 """
-stubborn = """
-import pathlib, time
-pathlib.Path(out_dir, 'begun').touch()
-while True:
-    try: time.sleep(.1)
-    except KeyboardInterrupt: pathlib.Path(out_dir, 'refused').touch()
-"""
-
-
-def toy_notebook(path, *cells, parameters="x = 1\nout_dir = None\nresume = False"):
-    first = new_code_cell(parameters)
-    first.metadata["tags"] = ["parameters"]
-    nbformat.write(new_notebook(cells=[first, *map(new_code_cell, cells)]), path)
-    return str(path)
-
-
-def until(what):
-    end = time.monotonic() + patience
-    while not what():
-        assert time.monotonic() < end, "waited for nothing"
-        time.sleep(.1)
 
 
 @contextmanager
