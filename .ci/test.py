@@ -23,7 +23,7 @@ def notebooks(args):
     p = run("nbdev-test", "--n-workers", str(args.workers), "--do-print", "--timing", "--cell-timeout", "3600", # seconds: nothing depends on the clock
             "--skip-folder-re", "^([_.]|experiments$)", *(["--flags", "slow"] if args.slow else []))
     names = [f.relative_to(nbs) for f in sorted(nbs.rglob("*.ipynb")) if not re.search(r"(^|/)[_.]", str(f.relative_to(nbs))) and "experiments" not in f.parts]
-    failed = set(p.stdout.partition("Tests Failed On The Following Notebooks:")[2].split())
+    failed = {word for word in p.stdout.partition("Tests Failed On The Following Notebooks:")[2].split() if word.endswith(".ipynb")}
     if p.returncode: print(p.stdout)
     else: print("\n".join(l for l in p.stdout.splitlines() if l.endswith("secs")))
     if p.returncode and not failed: failed = {"nbdev-test"}

@@ -82,7 +82,8 @@ def check_grid(notebook, runs:list[dict]):
     names = sorted({k for r in runs for k in r})
     if not callable(notebook):
         check_parameters(notebook, dict.fromkeys(names))
-        return check_runs(notebook_parameters(notebook), runs)
+        check_runs(notebook_parameters(notebook), runs)
+        return
     import inspect
     known = inspect.signature(notebook).parameters
     if any(p.kind == p.VAR_KEYWORD for p in known.values()): return
