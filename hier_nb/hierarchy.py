@@ -263,6 +263,7 @@ def _warn_if_dead(self:HIERLoss, term, related, valid):
 
 # %% ../nbs/31_hierarchy.ipynb #cf103f3a
 @patch
+@torch.compiler.disable
 def _check(self:HIERLoss, embeddings, labels):
     dim = self.proxies.weight.shape[1]
     if embeddings.ndim != 2 or embeddings.shape[1] != dim:
