@@ -480,8 +480,10 @@ def _told(training_set): return f"{training_set['pictures']} pictures of {traini
 @patch
 def save(self:Trainer):
     "A checkpoint, by the main rank, if there is a folder. Raises FloatingPointError rather than save weights that are not finite."
-    check_finite(self.tensors())
-    if self.out and is_main(): return save_checkpoint(self.out/"checkpoints", self.done, self.tensors(), self.facts(), self.config.keep)
+    tensors = self.tensors()
+    check_finite(tensors)
+    if self.out and is_main():
+        return save_checkpoint(self.out/"checkpoints", self.done, tensors, self.facts(), self.config.keep)
 
 # %% ../nbs/53_trainer.ipynb #7439d0c4
 @contextmanager
