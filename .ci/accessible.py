@@ -1,40 +1,66 @@
 "Every page of the built site in a real browser, on a desk and on a phone, light and dark: axe-core's WCAG A and AA rules, and no sideways scrolling. `make accessible`."
+
 import collections, sys, tempfile
 from pathlib import Path
 import tools
 from playwright.sync_api import sync_playwright
 
-site = Path(__file__).resolve().parent.parent/"_site"
-looks = [("desk, light", 1280, 900, "light"), ("desk, dark", 1280, 900, "dark"), ("phone, light", 390, 844, "light"), ("phone, dark", 390, 844, "dark")]
+site = Path(__file__).resolve().parent.parent / "_site"
+looks = [
+    ("desk, light", 1280, 900, "light"),
+    ("desk, dark", 1280, 900, "dark"),
+    ("phone, light", 390, 844, "light"),
+    ("phone, dark", 390, 844, "dark"),
+]
 ask = """async () => { const r = await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], iframes: false});
 return {wide: document.scrollingElement.scrollWidth - innerWidth, bad: r.violations.map(v => [v.id, v.help, v.nodes.length, v.nodes[0].html.slice(0, 160), (v.nodes[0].any[0] || v.nodes[0].all[0] || v.nodes[0].none[0] || {}).message])} }"""
 
 
 def main(*only):
-    chromium, script = tools.chromium(), Path(tempfile.mkdtemp())/"axe.js"
-    if chromium is None or tools.npm() is None: print("This needs chromium and npm, so the site's accessibility was not tried. On Debian or Ubuntu: apt install chromium npm"); return 0
-    if not tools.npm_file("axe-core@4.11.0", "axe.min.js", script): sys.exit("axe-core could not be fetched from npm.\nCheck the network.")
-    pages = [site/o for o in only] or sorted(p for p in site.rglob("*.html") if "_static" not in p.parts)
+    chromium, script = tools.chromium(), Path(tempfile.mkdtemp()) / "axe.js"
+    if chromium is None or tools.npm() is None:
+        print(
+            "This needs chromium and npm, so the site's accessibility was not tried. On Debian or Ubuntu: apt install chromium npm"
+        )
+        return 0
+    if not tools.npm_file("axe-core@4.11.0", "axe.min.js", script):
+        sys.exit("axe-core could not be fetched from npm.\nCheck the network.")
+    pages = [site / o for o in only] or sorted(
+        p for p in site.rglob("*.html") if "_static" not in p.parts
+    )
     found, wide = collections.defaultdict(list), []
     with sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--allow-file-access-from-files"])
+        browser = p.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--allow-file-access-from-files"]
+        )
         for name, w, h, mode in looks:
             page = browser.new_page(viewport=dict(width=w, height=h), color_scheme=mode)
-            page.add_init_script(f"try {{ localStorage.setItem('mode', '{mode}'); localStorage.setItem('theme', '{mode}') }} catch (e) {{}}")
+            page.add_init_script(
+                f"try {{ localStorage.setItem('mode', '{mode}'); localStorage.setItem('theme', '{mode}') }} catch (e) {{}}"
+            )
             for f in pages:
-                page.goto(f.as_uri(), wait_until="load"); page.add_script_tag(path=script)
+                page.goto(f.as_uri(), wait_until="load")
+                page.add_script_tag(path=script)
                 r = page.evaluate(ask)
-                if r["wide"] > 0: wide.append(f"{name}: {f.relative_to(site)} is {r['wide']} px too wide")
-                for rule, text, n, html, why in r["bad"]: found[rule, text].append((name, str(f.relative_to(site)), n, html, why))
+                if r["wide"] > 0:
+                    wide.append(f"{name}: {f.relative_to(site)} is {r['wide']} px too wide")
+                for rule, text, n, html, why in r["bad"]:
+                    found[rule, text].append((name, str(f.relative_to(site)), n, html, why))
             page.close()
         browser.close()
     print("\n".join(wide[:40]))
     for (rule, text), places in found.items():
-        print(f"{rule}: {text}; {len({p[1] for p in places})} pages, {sum(p[2] for p in places)} places")
+        print(
+            f"{rule}: {text}; {len({p[1] for p in places})} pages, {sum(p[2] for p in places)} places"
+        )
         for n, (look, page, count, html, why) in enumerate(places):
-            if n < 4: print(f"    {look}, {page} ({count}): {html}\n        {why}")
-    print(f"{len(pages)} pages, {len(looks)} looks: {len(found)} rules broken, {len(wide)} too wide")
+            if n < 4:
+                print(f"    {look}, {page} ({count}): {html}\n        {why}")
+    print(
+        f"{len(pages)} pages, {len(looks)} looks: {len(found)} rules broken, {len(wide)} too wide"
+    )
     return int(bool(found or wide))
 
 
-if __name__ == "__main__": sys.exit(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

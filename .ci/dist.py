@@ -1,4 +1,5 @@
 "Build wheel and sdist, install the wheel into a clean environment, and use it as somebody who never saw the repository."
+
 import os, subprocess, sys, tarfile, tempfile, zipfile
 from pathlib import Path
 
@@ -24,24 +25,52 @@ print("a tiny training as a library user:", len(r.history), "steps, Recall@1", r
 
 def run(*cmd, **kw):
     p = subprocess.run(cmd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **kw)
-    if p.returncode: sys.exit(f"{' '.join(map(str, cmd))} failed:\n{p.stdout[-4000:]}")
+    if p.returncode:
+        sys.exit(f"{' '.join(map(str, cmd))} failed:\n{p.stdout[-4000:]}")
     return p.stdout
 
 
 def main():
-    out = root/"dist"
+    out = root / "dist"
     run(sys.executable, "-m", "build", "--outdir", out, root)
-    wheel, sdist = max(out.glob("*.whl"), key=os.path.getmtime), max(out.glob("*.tar.gz"), key=os.path.getmtime)
+    wheel, sdist = (
+        max(out.glob("*.whl"), key=os.path.getmtime),
+        max(out.glob("*.tar.gz"), key=os.path.getmtime),
+    )
     names = zipfile.ZipFile(wheel).namelist()
-    for need in ("hier_nb/static/explorer.js", "hier_nb/data/emoji.csv", "hier_nb/recipes/emoji.yaml", "hier_nb/geometry.py"): assert need in names, f"{need} is not in {wheel.name}"
-    assert any(n.endswith("settings.ini") for n in tarfile.open(sdist).getnames()), f"{sdist.name} has no settings.ini, so it cannot be built"
+    for need in (
+        "hier_nb/static/explorer.js",
+        "hier_nb/data/emoji.csv",
+        "hier_nb/recipes/emoji.yaml",
+        "hier_nb/geometry.py",
+    ):
+        assert need in names, f"{need} is not in {wheel.name}"
+    assert any(n.endswith("settings.ini") for n in tarfile.open(sdist).getnames()), (
+        f"{sdist.name} has no settings.ini, so it cannot be built"
+    )
     with tempfile.TemporaryDirectory() as d:
-        py = Path(d)/"env"/"bin"/"python"
-        run(sys.executable, "-m", "venv", Path(d)/"env")
-        run(py, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", root/"constraints.txt", wheel)
+        py = Path(d) / "env" / "bin" / "python"
+        run(sys.executable, "-m", "venv", Path(d) / "env")
+        run(
+            py,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--constraint",
+            root / "constraints.txt",
+            wheel,
+        )
         print(run(py, "-c", program, cwd=d).strip().splitlines()[-1])
-        print(run(Path(d)/"env"/"bin"/"hier-nb-train", "--help", cwd=d).splitlines()[0])
-    print(wheel.name, f"{wheel.stat().st_size / 1e3:.0f} kB;", sdist.name, f"{sdist.stat().st_size / 1e3:.0f} kB: built, installed, used")
+        print(run(Path(d) / "env" / "bin" / "hier-nb-train", "--help", cwd=d).splitlines()[0])
+    print(
+        wheel.name,
+        f"{wheel.stat().st_size / 1e3:.0f} kB;",
+        sdist.name,
+        f"{sdist.stat().st_size / 1e3:.0f} kB: built, installed, used",
+    )
 
 
-if __name__ == "__main__": main()
+if __name__ == "__main__":
+    main()

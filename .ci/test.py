@@ -1,11 +1,12 @@
 "The whole test: every notebook runs, the package is in step with the notebooks, the notebooks are clean, the floors hold."
+
 import argparse, ast, re, subprocess, sys, tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
 root = Path(__file__).resolve().parent.parent
-nbs = root/"nbs"
-failures = [] # (name, last lines of what it said), shown again below the list of all tests
+nbs = root / "nbs"
+failures = []  # (name, last lines of what it said), shown again below the list of all tests
 
 
 def tell(name, text, lines=15):
@@ -14,48 +15,90 @@ def tell(name, text, lines=15):
     failures.append((name, [line.rstrip() for line in plain if line.strip()][-lines:]))
 
 
-def run(*cmd): # output is shown only when something failed
-    return subprocess.run(cmd, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+def run(*cmd):  # output is shown only when something failed
+    return subprocess.run(
+        cmd, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
 
 
 def notebooks(args):
     "Each notebook is one test, executed from its first cell to its last."
-    p = run("nbdev-test", "--n-workers", str(args.workers), "--do-print", "--timing", "--cell-timeout", "3600", # seconds: nothing depends on the clock
-            "--skip-folder-re", "^([_.]|experiments$)", *(["--flags", "slow"] if args.slow else []))
-    names = [f.relative_to(nbs) for f in sorted(nbs.rglob("*.ipynb")) if not re.search(r"(^|/)[_.]", str(f.relative_to(nbs))) and "experiments" not in f.parts]
-    failed = {word for word in p.stdout.partition("Tests Failed On The Following Notebooks:")[2].split() if word.endswith(".ipynb")}
-    if p.returncode: print(p.stdout)
-    else: print("\n".join(l for l in p.stdout.splitlines() if l.endswith("secs")))
-    if p.returncode and not failed: failed = {"nbdev-test"}
-    for name in sorted(failed): tell(f"notebook {name}", about(name, p.stdout))
+    p = run(
+        "nbdev-test",
+        "--n-workers",
+        str(args.workers),
+        "--do-print",
+        "--timing",
+        "--cell-timeout",
+        "3600",  # seconds: nothing depends on the clock
+        "--skip-folder-re",
+        "^([_.]|experiments$)",
+        *(["--flags", "slow"] if args.slow else []),
+    )
+    names = [
+        f.relative_to(nbs)
+        for f in sorted(nbs.rglob("*.ipynb"))
+        if not re.search(r"(^|/)[_.]", str(f.relative_to(nbs))) and "experiments" not in f.parts
+    ]
+    failed = {
+        word
+        for word in p.stdout.partition("Tests Failed On The Following Notebooks:")[2].split()
+        if word.endswith(".ipynb")
+    }
+    if p.returncode:
+        print(p.stdout)
+    else:
+        print("\n".join(l for l in p.stdout.splitlines() if l.endswith("secs")))
+    if p.returncode and not failed:
+        failed = {"nbdev-test"}
+    for name in sorted(failed):
+        tell(f"notebook {name}", about(name, p.stdout))
     return [(f"notebook {n}", n.name not in failed and "nbdev-test" not in failed) for n in names]
 
 
 def about(name, said):
     "A notebook's error among all that nbdev-test printed; without one, all."
     begins = re.search(rf"(?m)^\S+ in (?:\S*/)?{re.escape(name)}:$", said)
-    if begins is None: return said
-    return re.split(r"(?m)^(?:- Completed |Starting |nbdev Tests Failed|\S+ in \S+\.ipynb:$)", said[begins.end():])[0]
+    if begins is None:
+        return said
+    return re.split(
+        r"(?m)^(?:- Completed |Starting |nbdev Tests Failed|\S+ in \S+\.ipynb:$)",
+        said[begins.end() :],
+    )[0]
 
 
 def unit_tests(args):
     "What no reader of a notebook wants to meet: kills, races, bad input. Each function in tests/ is one test."
     with tempfile.TemporaryDirectory() as d:
-        report = Path(d)/"report.xml"
-        p = run(sys.executable, "-m", "pytest", "tests", "-q", "-n", str(args.workers), f"--junitxml={report}",
-                *(["--slow"] if args.slow else []))
-        if p.returncode: print(p.stdout)
+        report = Path(d) / "report.xml"
+        p = run(
+            sys.executable,
+            "-m",
+            "pytest",
+            "tests",
+            "-q",
+            "-n",
+            str(args.workers),
+            f"--junitxml={report}",
+            *(["--slow"] if args.slow else []),
+        )
+        if p.returncode:
+            print(p.stdout)
         if not report.is_file():
             tell("tests/", p.stdout)
             return [("tests/", False)]
         results = []
         for case in ElementTree.parse(report).iter("testcase"):
-            if case.find("skipped") is not None: continue
+            if case.find("skipped") is not None:
+                continue
             name = f"test {case.get('classname').removeprefix('tests.')} {case.get('name')}"
             bad = [found for kind in ("failure", "error") if (found := case.find(kind)) is not None]
-            for found in bad: tell(name, found.text or found.get("message") or "")
+            for found in bad:
+                tell(name, found.text or found.get("message") or "")
             results.append((name, not bad))
-        if p.returncode and all(ok for _, ok in results): # it was interrupted, or collected nothing
+        if p.returncode and all(
+            ok for _, ok in results
+        ):  # it was interrupted, or collected nothing
             tell("tests/", p.stdout)
             results.append(("tests/", False))
         return results
@@ -63,33 +106,65 @@ def unit_tests(args):
 
 def unchanged(what, command, paths):
     "A command that must not change tracked files; what it changes is restored, so a test never edits the checkout."
-    before = {f: f.read_bytes() for p in paths for f in (p.rglob("*") if p.is_dir() else [p]) if f.is_file() and "__pycache__" not in f.parts}
+    before = {
+        f: f.read_bytes()
+        for p in paths
+        for f in (p.rglob("*") if p.is_dir() else [p])
+        if f.is_file() and "__pycache__" not in f.parts
+    }
     p = run(*command)
-    after = {f for q in paths for f in (q.rglob("*") if q.is_dir() else [q]) if f.is_file() and "__pycache__" not in f.parts}
-    changed = [f for f in before.keys() | after if f not in before or not f.exists() or f.read_bytes() != before[f]]
+    after = {
+        f
+        for q in paths
+        for f in (q.rglob("*") if q.is_dir() else [q])
+        if f.is_file() and "__pycache__" not in f.parts
+    }
+    changed = [
+        f
+        for f in before.keys() | after
+        if f not in before or not f.exists() or f.read_bytes() != before[f]
+    ]
     for f in changed:
         f.write_bytes(before[f]) if f in before else f.unlink()
     said = [f"{what}: {f.relative_to(root)} is out of step; run `make prepare`" for f in changed]
-    if p.returncode: said.insert(0, p.stdout)
-    for line in said: print(line)
-    if said: tell(what, "\n".join(said))
+    if p.returncode:
+        said.insert(0, p.stdout)
+    for line in said:
+        print(line)
+    if said:
+        tell(what, "\n".join(said))
     return [(what, p.returncode == 0 and not changed)]
 
 
 def floors():
     "A module imports only modules of lower notebooks."
-    number = {m[2]: int(m[1]) for f in nbs.glob("*.ipynb") if (m := re.match(r"(\d+)_(\w+)\.ipynb", f.name))}
+    number = {
+        m[2]: int(m[1])
+        for f in nbs.glob("*.ipynb")
+        if (m := re.match(r"(\d+)_(\w+)\.ipynb", f.name))
+    }
     bad, seen = [], 0
     for module, n in number.items():
-        source = root/"hier_nb"/f"{module}.py"
-        if not source.exists(): continue
+        source = root / "hier_nb" / f"{module}.py"
+        if not source.exists():
+            continue
         for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.ImportFrom): continue
-            other = node.module if node.level == 1 else (node.module or "").removeprefix("hier_nb.") if (node.module or "").startswith("hier_nb.") else None
+            if not isinstance(node, ast.ImportFrom):
+                continue
+            other = (
+                node.module
+                if node.level == 1
+                else (node.module or "").removeprefix("hier_nb.")
+                if (node.module or "").startswith("hier_nb.")
+                else None
+            )
             seen += other in number
-            if other is not None and number.get(other, 99) >= n: bad.append(f"{module} imports {other}")
-    for b in bad: print("floors:", b)
-    if bad: tell("floors import downwards", "\n".join(bad))
+            if other is not None and number.get(other, 99) >= n:
+                bad.append(f"{module} imports {other}")
+    for b in bad:
+        print("floors:", b)
+    if bad:
+        tell("floors import downwards", "\n".join(bad))
     return [("floors import downwards", seen > 0 and not bad)]
 
 
@@ -98,15 +173,26 @@ def main():
     a.add_argument("--workers", type=int, default=2)
     a.add_argument("--slow", action="store_true", help="also run cells flagged slow")
     args = a.parse_args()
-    results = (unchanged("export is in step", ["nbdev-export"], [root/"hier_nb"])
-               + unchanged("notebooks are clean", ["nbdev-clean"], [nbs])
-               + unchanged("README is in step", [sys.executable, str(root/".ci"/"readme.py")], [root/"README.md"])
-               + floors() + unit_tests(args) + notebooks(args))
-    for name, ok in results: print("ok    " if ok else "FAILED", name)
-    for name, lines in failures: print(f"\n--- {name}: its last lines\n" + "\n".join(f"    {line}" for line in lines))
+    results = (
+        unchanged("export is in step", ["nbdev-export"], [root / "hier_nb"])
+        + unchanged("notebooks are clean", ["nbdev-clean"], [nbs])
+        + unchanged(
+            "README is in step",
+            [sys.executable, str(root / ".ci" / "readme.py")],
+            [root / "README.md"],
+        )
+        + floors()
+        + unit_tests(args)
+        + notebooks(args)
+    )
+    for name, ok in results:
+        print("ok    " if ok else "FAILED", name)
+    for name, lines in failures:
+        print(f"\n--- {name}: its last lines\n" + "\n".join(f"    {line}" for line in lines))
     failed = sum(not ok for _, ok in results)
     print(f"{len(results) - failed} passed, {failed} failed")
     return int(failed > 0)
 
 
-if __name__ == "__main__": sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -16,64 +16,85 @@ from .grids import run_id
 from .notebooks import Stop, notebook_parameters, run_notebook
 
 # %% ../nbs/57_attempts.ipynb #7c5bb24b
-def read_dict(path)->dict: # {} if it is not there, or no dict
+def read_dict(path) -> dict:  # {} if it is not there, or no dict
     "A file of JSON that another process may be about to write."
-    try: value = json.loads(as_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError): return {}
+    try:
+        value = json.loads(as_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
     return value if isinstance(value, dict) else {}
 
-def read_state(folder # of one run
-              )->dict: # state, attempts, started, finished, pid, host, error; {} if there is no run
-    "What `run.json` says."
-    return read_dict(as_path(folder)/"run.json")
 
-def write_state(folder, **changes)->dict:
+def read_state(
+    folder,  # of one run
+) -> dict:  # state, attempts, started, finished, pid, host, error; {} if there is no run
+    "What `run.json` says."
+    return read_dict(as_path(folder) / "run.json")
+
+
+def write_state(folder, **changes) -> dict:
     "Change some of it; the file is replaced whole."
     s = read_state(folder) | changes
-    write_json(as_path(folder)/"run.json", s)
+    write_json(as_path(folder) / "run.json", s)
     return s
 
 # %% ../nbs/57_attempts.ipynb #2fdbc567
-def create_run(out_dir, # of the grid
-               parameters:dict, # of this run
-               revision:str="", # of the code
-               notebook:str="", # for the reader
-              )->Path: # the run's folder
+def create_run(
+    out_dir,  # of the grid
+    parameters: dict,  # of this run
+    revision: str = "",  # of the code
+    notebook: str = "",  # for the reader
+) -> Path:  # the run's folder
     "The folder of a run, made if it is not there; a finished one stays as it is."
-    folder = as_path(out_dir)/run_id(parameters, revision)
+    folder = as_path(out_dir) / run_id(parameters, revision)
     if not read_state(folder):
-        write_json(folder/"parameters.json", dict(parameters=parameters, notebook=notebook, revision=revision))
+        write_json(
+            folder / "parameters.json",
+            dict(parameters=parameters, notebook=notebook, revision=revision),
+        )
         write_state(folder, state="queued", attempts=0)
     return folder
 
-def run_parameters(folder)->dict: return read_dict(as_path(folder)/"parameters.json").get("parameters", {})
+
+def run_parameters(folder) -> dict:
+    return read_dict(as_path(folder) / "parameters.json").get("parameters", {})
 
 # %% ../nbs/57_attempts.ipynb #8d2075d9
 @contextmanager
-def heartbeat(folder, # of the run
-              every:float=1.0, # seconds
-              patience:float=60.0, # seconds between the interrupt and the kill
-              *,
-              stop:Stop|None=None, # has `ask` and `kill`; what is at work in the block
-              time_limit:float|None=None, # minutes
-             ): # -> a dict; `late` is in it once the time was over
+def heartbeat(
+    folder,  # of the run
+    every: float = 1.0,  # seconds
+    patience: float = 60.0,  # seconds between the interrupt and the kill
+    *,
+    stop: Stop | None = None,  # has `ask` and `kill`; what is at work in the block
+    time_limit: float | None = None,  # minutes
+):  # -> a dict; `late` is in it once the time was over
     "Show life, obey `cancel` and keep the time limit, while the block runs."
     folder, stop, ended, said = as_path(folder), stop or Stop(), threading.Event(), {}
     start = time.monotonic()
-    def late(): return time_limit is not None and time.monotonic() > start + 60 * time_limit
+
+    def late():
+        return time_limit is not None and time.monotonic() > start + 60 * time_limit
+
     def beat():
         asked = None
         while not ended.wait(every):
-            with suppress(OSError): (folder/"heartbeat").touch()
-            if asked is None and ((folder/"cancel").exists() or late()):
-                if not (folder/"cancel").exists(): said["late"] = True
+            with suppress(OSError):
+                (folder / "heartbeat").touch()
+            if asked is None and ((folder / "cancel").exists() or late()):
+                if not (folder / "cancel").exists():
+                    said["late"] = True
                 asked = time.monotonic()
                 stop.ask()
-            elif asked is not None and time.monotonic() > asked + patience: stop.kill()
-    with suppress(OSError): (folder/"heartbeat").touch()
+            elif asked is not None and time.monotonic() > asked + patience:
+                stop.kill()
+
+    with suppress(OSError):
+        (folder / "heartbeat").touch()
     thread = threading.Thread(target=beat, daemon=True)
     thread.start()
-    try: yield said
+    try:
+        yield said
     finally:
         ended.set()
         thread.join(10)
@@ -81,90 +102,146 @@ def heartbeat(folder, # of the run
 # %% ../nbs/57_attempts.ipynb #b3be5009
 def cancel_run(folder):
     "Ask a run to stop; a queued one will not start."
-    (as_path(folder)/"cancel").touch()
+    (as_path(folder) / "cancel").touch()
 
-def age(folder)->float: # seconds since the last sign of life; infinite if there was none
+
+def age(folder) -> float:  # seconds since the last sign of life; infinite if there was none
     "How long ago a run last showed that it is alive."
-    try: return time.time() - (as_path(folder)/"heartbeat").stat().st_mtime
-    except OSError: return float("inf")
+    try:
+        return time.time() - (as_path(folder) / "heartbeat").stat().st_mtime
+    except OSError:
+        return float("inf")
 
 # %% ../nbs/57_attempts.ipynb #b1000002
 class FunctionStop(Stop):
     "Ends a function that is at work in this process's main thread."
-    def __init__(self,
-                 last_words=None, # called before the kill, which ends this process; None: nothing is killed
-                ):
+
+    def __init__(
+        self,
+        last_words=None,  # called before the kill, which ends this process; None: nothing is killed
+    ):
         super().__init__()
         self.last_words = last_words
 
     def deliver(self):
-        if not (self.asked and self.busy and self._once.acquire(blocking=False)): return
+        if not (self.asked and self.busy and self._once.acquire(blocking=False)):
+            return
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     def kill(self):
         self.asked = True
-        if self.last_words is None or not self.busy: return
+        if self.last_words is None or not self.busy:
+            return
         self.last_words()
         os.kill(os.getpid(), signal.SIGKILL)
 
     def run(self, function, *args, **kwargs):
-        self.busy = threading.current_thread() is threading.main_thread() and hasattr(signal, "pthread_kill")
+        self.busy = threading.current_thread() is threading.main_thread() and hasattr(
+            signal, "pthread_kill"
+        )
         self.deliver()
-        try: return function(*args, **kwargs)
-        finally: self.busy = False
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self.busy = False
 
 # %% ../nbs/57_attempts.ipynb #7c441f63
-def attempt(notebook, # path, or a function of the parameters
-            folder, # of the run
-            wait:float=60.0, # seconds to wait for another process that still holds the run
-            also:dict|None=None, # parameters that are no part of what the run is, such as the number of ranks
-            *,
-            time_limit:float|None=None, # minutes; what is still at work then saves and ends, as if it was cancelled, and has failed
-            patience:float=60.0, # seconds that it has for this, before it is killed
-            own_process:bool=False, # this process is there for the run alone: a function that does not stop is killed with it
-           )->dict: # the run's state; `late` is in it if the time was over
+def attempt(
+    notebook,  # path, or a function of the parameters
+    folder,  # of the run
+    wait: float = 60.0,  # seconds to wait for another process that still holds the run
+    also: dict
+    | None = None,  # parameters that are no part of what the run is, such as the number of ranks
+    *,
+    time_limit: float
+    | None = None,  # minutes; what is still at work then saves and ends, as if it was cancelled, and has failed
+    patience: float = 60.0,  # seconds that it has for this, before it is killed
+    own_process: bool = False,  # this process is there for the run alone: a function that does not stop is killed with it
+) -> dict:  # the run's state; `late` is in it if the time was over
     "Run once and write down how it ended. Nothing is raised: the state says `done`, `failed` or `cancelled`."
     folder = as_path(folder)
     try:
-        with FileLock(folder/".lock", timeout=wait):
+        with FileLock(folder / ".lock", timeout=wait):
             s = read_state(folder)
-            if s.get("state") == "done": return s
-            if (folder/"cancel").exists(): return write_state(folder, state="cancelled", error="cancelled before it started")
-            write_state(folder, state="running", attempts=s.get("attempts", 0) + 1, started=time.time(), finished=None, error=None, late=False,
-                        pid=os.getpid(), host=socket.gethostname(), gpus=os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+            if s.get("state") == "done":
+                return s
+            if (folder / "cancel").exists():
+                return write_state(folder, state="cancelled", error="cancelled before it started")
+            write_state(
+                folder,
+                state="running",
+                attempts=s.get("attempts", 0) + 1,
+                started=time.time(),
+                finished=None,
+                error=None,
+                late=False,
+                pid=os.getpid(),
+                host=socket.gethostname(),
+                gpus=os.environ.get("CUDA_VISIBLE_DEVICES", ""),
+            )
             said = {}
-            def ended(error): return _ended(folder, error, said, time_limit)
-            stop = FunctionStop((lambda: ended("killed")) if own_process else None) if callable(notebook) else Stop()
+
+            def ended(error):
+                return _ended(folder, error, said, time_limit)
+
+            stop = (
+                FunctionStop((lambda: ended("killed")) if own_process else None)
+                if callable(notebook)
+                else Stop()
+            )
             with heartbeat(folder, patience=patience, stop=stop, time_limit=time_limit) as said:
                 error = _execute(notebook, folder, s.get("attempts", 0) > 0, also or {}, stop)
             return ended(error)
-    except Timeout: return read_state(folder) | dict(state="failed", error=f"another process (pid {read_state(folder).get('pid')}) still works on this run")
-    except OSError as e: return read_state(folder) | dict(state="failed", error=f"its folder cannot be written: {e}")
+    except Timeout:
+        return read_state(folder) | dict(
+            state="failed",
+            error=f"another process (pid {read_state(folder).get('pid')}) still works on this run",
+        )
+    except OSError as e:
+        return read_state(folder) | dict(state="failed", error=f"its folder cannot be written: {e}")
 
-def _ended(folder, error, said, time_limit): # -> the state, written down
+
+def _ended(folder, error, said, time_limit):  # -> the state, written down
     late = error is not None and "late" in said
-    if late: error = f"stopped after its time limit of {time_limit:g} minutes ({error})"
-    state = "done" if error is None else "cancelled" if (folder/"cancel").exists() and not late else "failed"
+    if late:
+        error = f"stopped after its time limit of {time_limit:g} minutes ({error})"
+    state = (
+        "done"
+        if error is None
+        else "cancelled"
+        if (folder / "cancel").exists() and not late
+        else "failed"
+    )
     return write_state(folder, state=state, finished=time.time(), error=error, late=late)
 
 # %% ../nbs/57_attempts.ipynb #885670c0
-def _execute(notebook, folder, again, also, stop): # -> None, or the last line of the error
+def _execute(notebook, folder, again, also, stop):  # -> None, or the last line of the error
     p = also | run_parameters(folder)
     try:
-        if callable(notebook): stop.run(_call, notebook, p, folder)
+        if callable(notebook):
+            stop.run(_call, notebook, p, folder)
         else:
-            if again and "resume" in notebook_parameters(notebook): p = p | dict(resume=True)
-            run_notebook(notebook, folder, progress=False, log=folder/"log.txt", stop=stop, **p)
+            if again and "resume" in notebook_parameters(notebook):
+                p = p | dict(resume=True)
+            run_notebook(notebook, folder, progress=False, log=folder / "log.txt", stop=stop, **p)
     except (Exception, KeyboardInterrupt) as e:
-        with suppress(OSError), open(folder/"log.txt", "a", encoding="utf-8", errors="replace") as f: f.write(traceback.format_exc())
+        with (
+            suppress(OSError),
+            open(folder / "log.txt", "a", encoding="utf-8", errors="replace") as f,
+        ):
+            f.write(traceback.format_exc())
         return _last_line(e)
 
-def _last_line(e): # of a cell's own exception, where there is one
+
+def _last_line(e):  # of a cell's own exception, where there is one
     name, text = (e.ename, e.evalue) if getattr(e, "ename", None) else (type(e).__name__, e)
     first = (str(text).strip().splitlines() or [""])[0]
     return f"{name}: {first}".rstrip(": ")
 
-def _call(function, parameters, folder): # a function is handed `out_dir` if it has that parameter
+
+def _call(function, parameters, folder):  # a function is handed `out_dir` if it has that parameter
     import inspect
-    if "out_dir" in inspect.signature(function).parameters: parameters = parameters | dict(out_dir=str(folder))
+
+    if "out_dir" in inspect.signature(function).parameters:
+        parameters = parameters | dict(out_dir=str(folder))
     function(**parameters)

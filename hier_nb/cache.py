@@ -15,57 +15,113 @@ from .pictures import ImageDataset
 # %% ../nbs/14_cache.ipynb #23324795
 class DecodedImages:
     "Pictures of a finished cache folder, uint8 (H, W, 3); raises ValueError when a stored picture has changed."
+
     def __init__(self, folder):
         self.folder, self._bytes = Path(folder).expanduser(), None
-        self.index = np.load(self.folder/"index.npy") # (N, 4): offset, height, width, checksum
-        want, have = (int(self.index[-1, 0] + self.index[-1, 1] * self.index[-1, 2] * 3) if len(self.index) else 0), (self.folder/"pixels.bin").stat().st_size
-        if want != have: raise ValueError(f"The cache {folder} is damaged: {have:,} bytes instead of {want:,}.\nDelete that folder, and it will be built again.")
-    def __len__(self): return len(self.index)
-    def __getstate__(self): return self.__dict__ | {"_bytes": None} # each worker maps the file itself
+        self.index = np.load(self.folder / "index.npy")  # (N, 4): offset, height, width, checksum
+        want, have = (
+            (
+                int(self.index[-1, 0] + self.index[-1, 1] * self.index[-1, 2] * 3)
+                if len(self.index)
+                else 0
+            ),
+            (self.folder / "pixels.bin").stat().st_size,
+        )
+        if want != have:
+            raise ValueError(
+                f"The cache {folder} is damaged: {have:,} bytes instead of {want:,}.\nDelete that folder, and it will be built again."
+            )
+
+    def __len__(self):
+        return len(self.index)
+
+    def __getstate__(self):
+        return self.__dict__ | {"_bytes": None}  # each worker maps the file itself
+
 
 @patch
-def __getitem__(self:DecodedImages, i):
-    if self._bytes is None: self._bytes = np.memmap(self.folder/"pixels.bin", np.uint8, "r")
+def __getitem__(self: DecodedImages, i):
+    if self._bytes is None:
+        self._bytes = np.memmap(self.folder / "pixels.bin", np.uint8, "r")
     start, h, w, crc = self.index[i].tolist()
-    x = self._bytes[start:start + h * w * 3]
-    if zlib.crc32(x) != crc: raise ValueError(f"Picture {i} in the cache {self.folder} has changed since it was written.\nDelete that folder, and it will be built again.")
+    x = self._bytes[start : start + h * w * 3]
+    if zlib.crc32(x) != crc:
+        raise ValueError(
+            f"Picture {i} in the cache {self.folder} has changed since it was written.\nDelete that folder, and it will be built again."
+        )
     return np.asarray(x).reshape(h, w, 3)
 
 # %% ../nbs/14_cache.ipynb #03ed59c2
-def shrink(x:np.ndarray, # (H, W, 3) uint8
-           short_side:int, # pixels
-          )->np.ndarray: # (H', W', 3) uint8
+def shrink(
+    x: np.ndarray,  # (H, W, 3) uint8
+    short_side: int,  # pixels
+) -> np.ndarray:  # (H', W', 3) uint8
     "Resize until the shorter side has `short_side` pixels; smaller pictures are left alone."
     from PIL import Image
+
     h, w = x.shape[:2]
     s = short_side / min(h, w)
-    return x if s >= 1 else np.asarray(Image.fromarray(x).resize((max(1, round(w * s)), max(1, round(h * s))), Image.BICUBIC))
+    return (
+        x
+        if s >= 1
+        else np.asarray(
+            Image.fromarray(x).resize((max(1, round(w * s)), max(1, round(h * s))), Image.BICUBIC)
+        )
+    )
 
-class _Shrunk: # what workers run: one picture, or why not
-    def __init__(self, images, short_side): self.images, self.short_side = images, short_side
-    def __len__(self): return len(self.images)
+
+class _Shrunk:  # what workers run: one picture, or why not
+    def __init__(self, images, short_side):
+        self.images, self.short_side = images, short_side
+
+    def __len__(self):
+        return len(self.images)
+
     def __getitem__(self, i):
-        try: return shrink(self.images[i], self.short_side)
-        except (ValueError, OSError) as e: return str(e)
+        try:
+            return shrink(self.images[i], self.short_side)
+        except (ValueError, OSError) as e:
+            return str(e)
 
 # %% ../nbs/14_cache.ipynb #553ed717
-def _first(batch): return batch[0]
+def _first(batch):
+    return batch[0]
+
 
 def _build(dataset, short_side, errors, workers, progress, out):
     "Write the cache of `dataset` into the folder `out`, with what could not be read and why."
     from torch.utils.data import DataLoader
     from tqdm.auto import tqdm
-    loader = DataLoader(_Shrunk(dataset.images, short_side), 1, num_workers=workers, collate_fn=_first)
+
+    loader = DataLoader(
+        _Shrunk(dataset.images, short_side), 1, num_workers=workers, collate_fn=_first
+    )
     index, at, bad = [], 0, []
-    with open(out/"pixels.bin", "wb") as f:
-        for n, x in enumerate(tqdm(loader, desc=f"decoding {dataset.name}/{dataset.split} once", unit="picture", leave=False, disable=not progress)):
+    with open(out / "pixels.bin", "wb") as f:
+        for n, x in enumerate(
+            tqdm(
+                loader,
+                desc=f"decoding {dataset.name}/{dataset.split} once",
+                unit="picture",
+                leave=False,
+                disable=not progress,
+            )
+        ):
             if isinstance(x, str):
-                if errors == "raise": raise ValueError(x)
-                bad.append((n, x.splitlines()[0])); x = np.zeros((0, 0, 3), np.uint8)
+                if errors == "raise":
+                    raise ValueError(x)
+                bad.append((n, x.splitlines()[0]))
+                x = np.zeros((0, 0, 3), np.uint8)
             x = np.ascontiguousarray(x)
-            index.append((at, *x.shape[:2], zlib.crc32(x))); at += x.nbytes; f.write(x)
-    np.save(out/"index.npy", np.array(index, np.int64).reshape(-1, 4))
-    (out/"about.json").write_text(json.dumps(dict(dataset=dataset.name, split=dataset.split, short_side=short_side, unreadable=bad)))
+            index.append((at, *x.shape[:2], zlib.crc32(x)))
+            at += x.nbytes
+            f.write(x)
+    np.save(out / "index.npy", np.array(index, np.int64).reshape(-1, 4))
+    (out / "about.json").write_text(
+        json.dumps(
+            dict(dataset=dataset.name, split=dataset.split, short_side=short_side, unreadable=bad)
+        )
+    )
 
 # %% ../nbs/14_cache.ipynb #03a27bc7
 def _fingerprint(dataset, short_side):
@@ -74,32 +130,44 @@ def _fingerprint(dataset, short_side):
     for p in dataset.paths:
         h.update(f"\n{p}".encode("utf-8", "surrogateescape"))
         if root is not None:
-            try: s = os.stat(os.path.join(root, p)); h.update(f" {s.st_size} {s.st_mtime_ns}".encode())
-            except OSError: h.update(b" missing")
+            try:
+                s = os.stat(os.path.join(root, p))
+                h.update(f" {s.st_size} {s.st_mtime_ns}".encode())
+            except OSError:
+                h.update(b" missing")
     return h.hexdigest()[:16]
 
 # %% ../nbs/14_cache.ipynb #8bcde474
-def decoded(dataset:ImageDataset, # from files
-            folder, # where caches are kept
-            short_side:int=256, # pixels of the shorter side
-            errors:str="raise", # a picture that cannot be read is fatal; "skip": it is left out, with a warning
-            workers:int=0, # processes that decode
-            progress:bool=True,
-           )->ImageDataset: # the same, reading from the cache
+def decoded(
+    dataset: ImageDataset,  # from files
+    folder,  # where caches are kept
+    short_side: int = 256,  # pixels of the shorter side
+    errors: str = "raise",  # a picture that cannot be read is fatal; "skip": it is left out, with a warning
+    workers: int = 0,  # processes that decode
+    progress: bool = True,
+) -> ImageDataset:  # the same, reading from the cache
     "Build the cache if it is not there, and read from it. Safe to call from several processes at once."
     from filelock import FileLock
-    if short_side < 1: raise ValueError(f"short_side={short_side} is no size.\nPass a number of pixels, e.g. 256.")
-    out = Path(folder).expanduser()/f"{dataset.name or 'pictures'}-{dataset.split or 'all'}-{short_side}px-{_fingerprint(dataset, short_side)}"
+
+    if short_side < 1:
+        raise ValueError(f"short_side={short_side} is no size.\nPass a number of pixels, e.g. 256.")
+    out = (
+        Path(folder).expanduser()
+        / f"{dataset.name or 'pictures'}-{dataset.split or 'all'}-{short_side}px-{_fingerprint(dataset, short_side)}"
+    )
     out.parent.mkdir(parents=True, exist_ok=True)
     if not out.is_dir():
         with FileLock(f"{out}.lock"):
             if not out.is_dir():
                 with tempfile.TemporaryDirectory(dir=out.parent, prefix=".build-") as new:
-                    (made := Path(new)/"cache").mkdir()
+                    (made := Path(new) / "cache").mkdir()
                     _build(dataset, short_side, errors, workers, progress, made)
                     os.replace(made, out)
-    bad = dict(json.loads((out/"about.json").read_text())["unreadable"])
-    if bad and errors == "raise": raise ValueError(f"{next(iter(bad.values()))}\nReplace the file, or load with errors='skip'.")
+    bad = dict(json.loads((out / "about.json").read_text())["unreadable"])
+    if bad and errors == "raise":
+        raise ValueError(
+            f"{next(iter(bad.values()))}\nReplace the file, or load with errors='skip'."
+        )
     whole = copy.copy(dataset)
     whole.images = DecodedImages(out)
     return whole.leaving_out(bad)

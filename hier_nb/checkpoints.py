@@ -9,42 +9,69 @@ __all__ = ['save_checkpoint', 'checkpoints', 'read_checkpoint', 'load_checkpoint
 import hashlib, json, os, shutil, tempfile, warnings
 from pathlib import Path
 from .files import to_json, write_atomic, write_json, write_tensors
+
 _all_ = ["write_atomic", "write_json", "write_tensors"]
 
 # %% ../nbs/51_checkpoints.ipynb #04fc85ef
 _kind = "hier_nb checkpoint 1"
 
-def _digest(path):
-    with open(path, "rb") as f: return hashlib.file_digest(f, "sha256").hexdigest()
 
-def save_checkpoint(folder, # where checkpoints are kept
-                    step:int, # steps done
-                    tensors:dict, # name -> tensor
-                    facts:dict, # whatever JSON can hold
-                    keep:int=2, # newest ones that are kept; older ones are deleted once this one is in place
-                   )->Path|None: # the checkpoint; None if it could not be written
+def _digest(path):
+    with open(path, "rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def save_checkpoint(
+    folder,  # where checkpoints are kept
+    step: int,  # steps done
+    tensors: dict,  # name -> tensor
+    facts: dict,  # whatever JSON can hold
+    keep: int = 2,  # newest ones that are kept; older ones are deleted once this one is in place
+) -> Path | None:  # the checkpoint; None if it could not be written
     "Write one checkpoint. When the disk is full or gone, warn and go on."
     from safetensors.torch import save_file
-    folder = Path(folder); out = folder/f"step-{step:08d}"
+
+    folder = Path(folder)
+    out = folder / f"step-{step:08d}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for left in folder.glob(".save-*"): # by a process that was killed
+        for left in folder.glob(".save-*"):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".save-", ignore_cleanup_errors=True) as new:
-            (new := Path(new)/"new").mkdir()
-            save_file({k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}, new/"state.safetensors")
-            (new/"state.json").write_text(to_json(dict(kind=_kind, sha256=_digest(new/"state.safetensors"), facts=facts), None), encoding="utf-8")
+        with tempfile.TemporaryDirectory(
+            dir=folder, prefix=".save-", ignore_cleanup_errors=True
+        ) as new:
+            (new := Path(new) / "new").mkdir()
+            save_file(
+                {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()},
+                new / "state.safetensors",
+            )
+            (new / "state.json").write_text(
+                to_json(
+                    dict(kind=_kind, sha256=_digest(new / "state.safetensors"), facts=facts), None
+                ),
+                encoding="utf-8",
+            )
             _put_in_place(new, out)
-    except Exception as e: # safetensors wraps the system's error in one of its own
-        if not isinstance(e, OSError) and "I/O" not in str(e) and "os error" not in str(e): raise
-        warnings.warn(f"The checkpoint of step {step} could not be written to {folder}: {e}. Training goes on; the one before is untouched.", stacklevel=2)
+    except Exception as e:  # safetensors wraps the system's error in one of its own
+        if not isinstance(e, OSError) and "I/O" not in str(e) and "os error" not in str(e):
+            raise
+        warnings.warn(
+            f"The checkpoint of step {step} could not be written to {folder}: {e}. Training goes on; the one before is untouched.",
+            stacklevel=2,
+        )
         return None
-    for old in checkpoints(folder)[:-keep]: shutil.rmtree(old, ignore_errors=True)
+    for old in checkpoints(folder)[:-keep]:
+        shutil.rmtree(old, ignore_errors=True)
     return out
 
-def _put_in_place(new, out): # at every moment one of the two is there, under a name that `checkpoints` finds
-    beside = out.with_name(f"{out.name}-again") # sorts after the old one of the same step, before the next step's
-    if beside.exists() and not out.exists(): # a kill came between
+
+def _put_in_place(
+    new, out
+):  # at every moment one of the two is there, under a name that `checkpoints` finds
+    beside = out.with_name(
+        f"{out.name}-again"
+    )  # sorts after the old one of the same step, before the next step's
+    if beside.exists() and not out.exists():  # a kill came between
         os.replace(beside, out)
     if out.exists():
         shutil.rmtree(beside, ignore_errors=True)
@@ -53,19 +80,25 @@ def _put_in_place(new, out): # at every moment one of the two is there, under a 
         new = beside
     os.replace(new, out)
 
-def checkpoints(folder)->list[Path]: # oldest first
+
+def checkpoints(folder) -> list[Path]:  # oldest first
     "Finished checkpoints in a folder."
-    return sorted(p for p in Path(folder).glob("step-*") if p.is_dir()) if Path(folder).is_dir() else []
+    return (
+        sorted(p for p in Path(folder).glob("step-*") if p.is_dir())
+        if Path(folder).is_dir()
+        else []
+    )
 
 # %% ../nbs/51_checkpoints.ipynb #cbe4cff7
-def read_checkpoint(path)->tuple: # tensors by name, facts
+def read_checkpoint(path) -> tuple:  # tensors by name, facts
     "One checkpoint; raises ValueError with the reason if it is not whole."
     from safetensors.torch import load_file
+
     path = Path(path)
-    state = path/"state.safetensors"
+    state = path / "state.safetensors"
     try:
-        about = json.loads((path/"state.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as e: # ValueError: no JSON, or no UTF-8
+        about = json.loads((path / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as e:  # ValueError: no JSON, or no UTF-8
         raise ValueError(f"{path} is no checkpoint: {e}") from None
     kind = about.get("kind") if isinstance(about, dict) else None
     if kind != _kind:
@@ -79,16 +112,25 @@ def read_checkpoint(path)->tuple: # tensors by name, facts
     except OSError as e:
         raise ValueError(f"{path} cannot be read: {e}") from None
 
-def load_checkpoint(folder, # where checkpoints are kept
-                    fits=lambda tensors, facts: None, # returns a sentence if a checkpoint does not fit
-                   )->tuple|None: # tensors by name, facts, path; None if there is none
+
+def load_checkpoint(
+    folder,  # where checkpoints are kept
+    fits=lambda tensors, facts: None,  # returns a sentence if a checkpoint does not fit
+) -> tuple | None:  # tensors by name, facts, path; None if there is none
     "The newest checkpoint that is whole and fits; a warning names each that was refused."
     refused = []
     for p in reversed(checkpoints(folder)):
         try:
             tensors, facts = read_checkpoint(p)
-            if why := fits(tensors, facts): raise ValueError(f"{p} does not fit: {why}")
-        except ValueError as e: refused.append(str(e)); warnings.warn(f"{e}. The one before is tried.", stacklevel=2); continue
+            if why := fits(tensors, facts):
+                raise ValueError(f"{p} does not fit: {why}")
+        except ValueError as e:
+            refused.append(str(e))
+            warnings.warn(f"{e}. The one before is tried.", stacklevel=2)
+            continue
         return tensors, facts, p
-    if refused: raise ValueError(f"No checkpoint in {folder} can be used: {refused[0]}.\nDelete them to start anew, or pass the configuration they were made with.")
+    if refused:
+        raise ValueError(
+            f"No checkpoint in {folder} can be used: {refused[0]}.\nDelete them to start anew, or pass the configuration they were made with."
+        )
     return None

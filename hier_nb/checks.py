@@ -13,53 +13,82 @@ from torch import Tensor
 from .geometry import check_curvature
 
 # %% ../nbs/04_checks.ipynb #0819f9e1
-def _as_tensor(values, name): # anything that holds numbers -> Tensor, or one sentence
+def _as_tensor(values, name):  # anything that holds numbers -> Tensor, or one sentence
     if isinstance(values, Tensor):
         values = values.detach()
         if values.dtype == torch.uint64 and (values.view(torch.int64) < 0).any():
-            raise ValueError(f"{name} holds integers from 2⁶³ on, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0].")
+            raise ValueError(
+                f"{name} holds integers from 2⁶³ on, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0]."
+            )
         return values.to_dense() if values.layout != torch.strided else values
     if values is None or isinstance(values, (str, bytes, set, frozenset, dict)):
-        raise ValueError(f"{name} is {_short(values)}, not one value per row.\nPass a tensor, an array or a list.")
+        raise ValueError(
+            f"{name} is {_short(values)}, not one value per row.\nPass a tensor, an array or a list."
+        )
     array = values if isinstance(values, np.ndarray) else _as_array(values, name)
     if np.ma.is_masked(array):
-        raise ValueError(f"{name} is a masked array with {int(np.ma.getmaskarray(array).sum())} values missing.\nFill them, or leave those rows out.")
+        raise ValueError(
+            f"{name} is a masked array with {int(np.ma.getmaskarray(array).sum())} values missing.\nFill them, or leave those rows out."
+        )
     if array.dtype.kind == "O":
         array = _plain(array, name)
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{name} holds {_short(array.ravel()[0].item() if array.size else array.dtype)}, which is no number.\n"
-                         f"Pass integers, e.g. pandas.factorize({name})[0].")
+        raise ValueError(
+            f"{name} holds {_short(array.ravel()[0].item() if array.size else array.dtype)}, which is no number.\n"
+            f"Pass integers, e.g. pandas.factorize({name})[0]."
+        )
     if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
-        raise ValueError(f"{name} holds {array.max()}, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0].")
+        raise ValueError(
+            f"{name} holds {array.max()}, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0]."
+        )
     if array.dtype == np.longdouble:
         array = array.astype(np.float64)
-    return torch.from_numpy(np.array(array.astype(array.dtype.newbyteorder("=")))) # a copy: the source may be read-only
+    return torch.from_numpy(
+        np.array(array.astype(array.dtype.newbyteorder("=")))
+    )  # a copy: the source may be read-only
 
-def _as_array(values, name): # a list, a tuple, a range, a column of a table
+
+def _as_array(values, name):  # a list, a tuple, a range, a column of a table
     try:
-        values = values if hasattr(values, "__array__") else [v.item() if _is_scalar(v) else v for v in values]
+        values = (
+            values
+            if hasattr(values, "__array__")
+            else [v.item() if _is_scalar(v) else v for v in values]
+        )
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{name} is {_short(values)}, which is no vector or table of numbers.\n"
-                         "Pass a tensor, an array or a list with one value per row.") from None
+        raise ValueError(
+            f"{name} is {_short(values)}, which is no vector or table of numbers.\n"
+            "Pass a tensor, an array or a list with one value per row."
+        ) from None
 
-def _is_scalar(value): return isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0
 
-def _plain(array, name): # an array of Python objects: numbers are taken out of it, anything else is refused
+def _is_scalar(value):
+    return isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0
+
+
+def _plain(
+    array, name
+):  # an array of Python objects: numbers are taken out of it, anything else is refused
     for row, value in enumerate(array.ravel().tolist()):
-        if isinstance(value, int) and not -2**63 <= value < 2**63:
-            raise ValueError(f"{name} holds {value}, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0].")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ValueError(
+                f"{name} holds {value}, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0]."
+            )
         if not isinstance(value, (bool, int, float, np.number, np.bool_)):
-            raise ValueError(f"{name} holds {_short(value)} at place {row}, which is no number.\n"
-                             f"Pass integers, e.g. pandas.factorize({name})[0].")
+            raise ValueError(
+                f"{name} holds {_short(value)} at place {row}, which is no number.\n"
+                f"Pass integers, e.g. pandas.factorize({name})[0]."
+            )
     return np.array(array.tolist())
 
-def _short(value, most=60): # a value as a sentence can show it
+
+def _short(value, most=60):  # a value as a sentence can show it
     text = repr(value).replace("\n", " ")
     return text if len(text) <= most else text[:most] + " …"
 
 # %% ../nbs/04_checks.ipynb #0e64c332
-def _integers(values, name): # Tensor of int64, of any shape
+def _integers(values, name):  # Tensor of int64, of any shape
     values = _as_tensor(values, name)
     if values.is_complex() or values.is_quantized:
         raise ValueError(f"{name} has dtype {values.dtype}.\nPass integers.")
@@ -68,84 +97,115 @@ def _integers(values, name): # Tensor of int64, of any shape
     odd = ~values.isfinite() | (values != values.round())
     if odd.any():
         place = odd.flatten().nonzero()[0].item()
-        raise ValueError(f"{name} holds {values.flatten()[place].item()} at place {place}, which is no whole number.\n"
-                         f"Pass integers, e.g. torch.unique({name}, return_inverse=True)[1].")
-    most = 2 / torch.finfo(values.dtype).eps # from here on neighbours become one number
+        raise ValueError(
+            f"{name} holds {values.flatten()[place].item()} at place {place}, which is no whole number.\n"
+            f"Pass integers, e.g. torch.unique({name}, return_inverse=True)[1]."
+        )
+    most = 2 / torch.finfo(values.dtype).eps  # from here on neighbours become one number
     if (values.abs() >= most).any():
-        raise ValueError(f"{name} holds {values.abs().max().item():.0f} as {values.dtype}, which merges integers from {most:.0f} on.\n"
-                         "Pass integers, made from the source of these numbers.")
+        raise ValueError(
+            f"{name} holds {values.abs().max().item():.0f} as {values.dtype}, which merges integers from {most:.0f} on.\n"
+            "Pass integers, made from the source of these numbers."
+        )
     return values.long()
 
-def check_labels(labels, # integers: a tensor of any integer type, an array, a list, a column of a table; (N,)
-                 n:int|None=None, # how many there must be; None: any number
-                 *,
-                 name:str="labels", # in the sentence
-                 n_classes:int|None=None, # where labels point at something: they must be 0 … n_classes − 1; None: they are names
-                 device=None, # where the result is to be; None: where it was
-                )->Tensor: # (N,) int64
+
+def check_labels(
+    labels,  # integers: a tensor of any integer type, an array, a list, a column of a table; (N,)
+    n: int | None = None,  # how many there must be; None: any number
+    *,
+    name: str = "labels",  # in the sentence
+    n_classes: int
+    | None = None,  # where labels point at something: they must be 0 … n_classes − 1; None: they are names
+    device=None,  # where the result is to be; None: where it was
+) -> Tensor:  # (N,) int64
     "Labels as int64, or ValueError. Labels are names: negative and huge ones are right unless `n_classes` is given."
     labels = _integers(labels, name)
     if labels.ndim != 1:
-        raise ValueError(f"{name} has the shape {tuple(labels.shape)}, not one dimension.\nPass one integer per row, e.g. {name}.flatten().")
+        raise ValueError(
+            f"{name} has the shape {tuple(labels.shape)}, not one dimension.\nPass one integer per row, e.g. {name}.flatten()."
+        )
     if n is not None and len(labels) != n:
-        raise ValueError(f"{len(labels)} {name} for {n} {'embedding' if n == 1 else 'embeddings'}.\nPass one per row.")
-    if n_classes is not None and len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
+        raise ValueError(
+            f"{len(labels)} {name} for {n} {'embedding' if n == 1 else 'embeddings'}.\nPass one per row."
+        )
+    if (
+        n_classes is not None
+        and len(labels)
+        and not 0 <= int(labels.min()) <= int(labels.max()) < n_classes
+    ):
         wrong = ((labels < 0) | (labels >= n_classes)).nonzero()[0].item()
-        raise ValueError(f"{name} holds {int(labels[wrong])} at place {wrong}, but there are {n_classes} to choose from.\n"
-                         f"Pass numbers from 0 to {n_classes - 1}.")
+        raise ValueError(
+            f"{name} holds {int(labels[wrong])} at place {wrong}, but there are {n_classes} to choose from.\n"
+            f"Pass numbers from 0 to {n_classes - 1}."
+        )
     return labels if device is None else labels.to(device)
 
 # %% ../nbs/04_checks.ipynb #59979a9e
-def dense_labels(*labels # tensors of integers, each (N,)
-                )->list: # of tensors of the same shapes: the same classes as numbers 0 … C − 1
+def dense_labels(
+    *labels,  # tensors of integers, each (N,)
+) -> list:  # of tensors of the same shapes: the same classes as numbers 0 … C − 1
     "Several sets of labels, numbered anew by one rule: equal stays equal, and smaller stays smaller."
     numbers = torch.cat(labels).unique(return_inverse=True)[1]
     return list(numbers.split([len(part) for part in labels]))
 
 # %% ../nbs/04_checks.ipynb #9e9a754f
-def check_level_ids(ids, # integers, coarse to fine, the class last, (N, L + 1)
-                    n:int|None=None, # how many rows there must be; None: any number
-                    *,
-                    name:str="ids", # in the sentence
-                   )->Tensor: # (N, L + 1) int64
+def check_level_ids(
+    ids,  # integers, coarse to fine, the class last, (N, L + 1)
+    n: int | None = None,  # how many rows there must be; None: any number
+    *,
+    name: str = "ids",  # in the sentence
+) -> Tensor:  # (N, L + 1) int64
     "Level ids as int64, or ValueError."
     ids = _integers(ids, name)
     if ids.ndim != 2 or not ids.shape[1]:
-        raise ValueError(f"{name} has the shape {tuple(ids.shape)}, not (rows, levels).\nPass what level_ids returns.")
+        raise ValueError(
+            f"{name} has the shape {tuple(ids.shape)}, not (rows, levels).\nPass what level_ids returns."
+        )
     if n is not None and len(ids) != n:
         raise ValueError(f"{len(ids)} rows of {name} for {n} samples.\nPass one row per sample.")
     return ids
 
 # %% ../nbs/04_checks.ipynb #642c4cbe
-def check_mask(mask, # booleans, or numbers that are all 0 or 1: a tensor, an array, a list, a column of a table; (N,)
-               n:int|None=None, # how many there must be; None: any number
-               *,
-               name:str="is_query", # in the sentence
-               both:bool=True, # must there be a True and a False?
-               device=None, # where the result is to be; None: where it was
-              )->Tensor: # (N,) bool
+def check_mask(
+    mask,  # booleans, or numbers that are all 0 or 1: a tensor, an array, a list, a column of a table; (N,)
+    n: int | None = None,  # how many there must be; None: any number
+    *,
+    name: str = "is_query",  # in the sentence
+    both: bool = True,  # must there be a True and a False?
+    device=None,  # where the result is to be; None: where it was
+) -> Tensor:  # (N,) bool
     "A mask as booleans, or ValueError."
     values = _as_tensor(mask, name)
     if values.dtype != torch.bool and not ((values == 0) | (values == 1)).all():
         place = (~((values == 0) | (values == 1))).flatten().nonzero()[0].item()
-        raise ValueError(f"{name} holds {values.flatten()[place].item()} at place {place}, neither 0 nor 1.\n"
-                         f"Pass booleans; from row numbers: {name} = torch.zeros(n, dtype=torch.bool), then {name}[rows] = True.")
+        raise ValueError(
+            f"{name} holds {values.flatten()[place].item()} at place {place}, neither 0 nor 1.\n"
+            f"Pass booleans; from row numbers: {name} = torch.zeros(n, dtype=torch.bool), then {name}[rows] = True."
+        )
     if values.ndim != 1:
-        raise ValueError(f"{name} has the shape {tuple(values.shape)}, not one dimension.\nPass one boolean per row, e.g. {name}.flatten().")
+        raise ValueError(
+            f"{name} has the shape {tuple(values.shape)}, not one dimension.\nPass one boolean per row, e.g. {name}.flatten()."
+        )
     if n is not None and len(values) != n:
-        raise ValueError(f"{name} has {len(values)} values for {n} rows.\nPass one boolean per row.")
+        raise ValueError(
+            f"{name} has {len(values)} values for {n} rows.\nPass one boolean per row."
+        )
     values = values != 0
     if both and (values.all() or not values.any()):
-        raise ValueError(f"{name} is {'True' if values.all() else 'False'} for all {len(values)} rows.\n"
-                         "Pass a mask that is True for some rows and False for others, or None.")
+        raise ValueError(
+            f"{name} is {'True' if values.all() else 'False'} for all {len(values)} rows.\n"
+            "Pass a mask that is True for some rows and False for others, or None."
+        )
     return values if device is None else values.to(device)
 
 # %% ../nbs/04_checks.ipynb #20366fdd
-def check_ks(ks, # a positive integer, or several
-             n:int|None=None, # neighbours that there are; None: not asked
-             *,
-             name:str="ks", # in the sentence
-            )->tuple: # of int, in the order given, without repetitions
+def check_ks(
+    ks,  # a positive integer, or several
+    n: int | None = None,  # neighbours that there are; None: not asked
+    *,
+    name: str = "ks",  # in the sentence
+) -> tuple:  # of int, in the order given, without repetitions
     "K's as a tuple of integers, or ValueError."
     if isinstance(ks, (set, frozenset)):
         ks = sorted(ks)
@@ -157,71 +217,96 @@ def check_ks(ks, # a positive integer, or several
         raise ValueError(f"{name} is empty.\nPass at least one number, e.g. {name}=(1,).")
     for k in ks:
         value = k.item() if _is_scalar(k) else k
-        whole = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and value == value // 1
+        whole = (
+            isinstance(value, (int, float, np.number))
+            and not isinstance(value, bool)
+            and value == value // 1
+        )
         if not whole or value < 1:
-            raise ValueError(f"{name} holds {_short(value)}, which is no number of neighbours.\nPass positive integers, e.g. {name}=(1, 2, 4, 8).")
+            raise ValueError(
+                f"{name} holds {_short(value)}, which is no number of neighbours.\nPass positive integers, e.g. {name}=(1, 2, 4, 8)."
+            )
         if n is not None and value > n:
-            raise ValueError(f"{name} asks for {int(value)} neighbours among {n}.\nPass at most {n}, or a larger gallery.")
+            raise ValueError(
+                f"{name} asks for {int(value)} neighbours among {n}.\nPass at most {n}, or a larger gallery."
+            )
     return tuple(dict.fromkeys(int(k) for k in ks))
 
 # %% ../nbs/04_checks.ipynb #ea5b06fc
-def check_embeddings(embeddings, # floating-point numbers: a tensor, an array, a list of rows; (N, D)
-                     *,
-                     name:str="embeddings", # in the sentence
-                     c:float|None=None, # curvature of the ball that they must lie in; 0 or None: anywhere
-                     width:int|None=None, # columns there must be; None: any number
-                     least:int=1, # rows there must be
-                     device=None, # where the result is to be; None: where it was
-                    )->Tensor: # (N, D) float32 or float64
+def check_embeddings(
+    embeddings,  # floating-point numbers: a tensor, an array, a list of rows; (N, D)
+    *,
+    name: str = "embeddings",  # in the sentence
+    c: float | None = None,  # curvature of the ball that they must lie in; 0 or None: anywhere
+    width: int | None = None,  # columns there must be; None: any number
+    least: int = 1,  # rows there must be
+    device=None,  # where the result is to be; None: where it was
+) -> Tensor:  # (N, D) float32 or float64
     "Points as a table of finite numbers, or ValueError."
     x = _as_tensor(embeddings, name)
     if not x.is_floating_point():
-        raise ValueError(f"{name} has dtype {x.dtype}, not floating-point numbers.\nPass embeddings, e.g. {name}.float().")
+        raise ValueError(
+            f"{name} has dtype {x.dtype}, not floating-point numbers.\nPass embeddings, e.g. {name}.float()."
+        )
     if x.ndim != 2 or not x.shape[1]:
-        raise ValueError(f"{name} has the shape {tuple(x.shape)}, not (rows, columns).\nPass one row per point.")
+        raise ValueError(
+            f"{name} has the shape {tuple(x.shape)}, not (rows, columns).\nPass one row per point."
+        )
     if len(x) < least:
         raise ValueError(f"{name} has {len(x)} rows.\nPass at least {least}.")
     if width is not None and x.shape[1] != width:
-        raise ValueError(f"{name} has {x.shape[1]} columns instead of {width}.\nPass points of the same space.")
+        raise ValueError(
+            f"{name} has {x.shape[1]} columns instead of {width}.\nPass points of the same space."
+        )
     bad = ~x.isfinite().all(1)
     if bad.any():
         first = bad.nonzero()[0].item()
-        raise ValueError(f"{int(bad.sum())} of {len(x)} rows of {name} hold NaN or infinity, the first is row {first}.\n"
-                         f"Look at what made them, or keep the others: {name}[{name}.isfinite().all(1)].")
+        raise ValueError(
+            f"{int(bad.sum())} of {len(x)} rows of {name} hold NaN or infinity, the first is row {first}.\n"
+            f"Look at what made them, or keep the others: {name}[{name}.isfinite().all(1)]."
+        )
     if c:
         check_curvature(c)
         reach = float(x.double().square().sum(1).max()) * c if len(x) else 0.0
         if reach >= 1:
-            raise ValueError(f"{name} lie outside the ball: c‖x‖² reaches {reach:.4g}, c = {c}.\n"
-                             "Map them with expmap0 or project first, pass the c they were made with, or c=0 for cosine similarity.")
+            raise ValueError(
+                f"{name} lie outside the ball: c‖x‖² reaches {reach:.4g}, c = {c}.\n"
+                "Map them with expmap0 or project first, pass the c they were made with, or c=0 for cosine similarity."
+            )
     x = x if x.dtype in (torch.float32, torch.float64) else x.float()
     return x if device is None else x.to(device)
 
 # %% ../nbs/04_checks.ipynb #093c4319
-def check_values(values, # numbers, NaN where they are not defined: a tensor, an array, a list; (Q,)
-                 n:int|None=None, # how many there must be; None: any number
-                 *,
-                 name:str="values", # in the sentence
-                )->Tensor: # (Q,) float64
+def check_values(
+    values,  # numbers, NaN where they are not defined: a tensor, an array, a list; (Q,)
+    n: int | None = None,  # how many there must be; None: any number
+    *,
+    name: str = "values",  # in the sentence
+) -> Tensor:  # (Q,) float64
     "A vector of numbers as float64, or ValueError."
     values = _as_tensor(values, name)
     if values.is_complex() or values.ndim != 1:
-        raise ValueError(f"{name} has the shape {tuple(values.shape)} and dtype {values.dtype}.\nPass one real number per row.")
+        raise ValueError(
+            f"{name} has the shape {tuple(values.shape)} and dtype {values.dtype}.\nPass one real number per row."
+        )
     if n is not None and len(values) != n:
         raise ValueError(f"{len(values)} {name} for {n} rows.\nPass one per row.")
     values = values.double()
     if values.isinf().any():
-        raise ValueError(f"{name} holds an infinity at place {values.isinf().nonzero()[0].item()}.\nPass numbers, or NaN where there is none.")
+        raise ValueError(
+            f"{name} holds an infinity at place {values.isinf().nonzero()[0].item()}.\nPass numbers, or NaN where there is none."
+        )
     return values
 
 # %% ../nbs/04_checks.ipynb #38e657b0
-def check_search(embeddings, # queries, (Q, D)
-                 labels, # (Q,)
-                 gallery=None, # (N, D); None: the queries among themselves
-                 gallery_labels=None, # (N,)
-                 *,
-                 c:float|None=None, # curvature of the ball; 0: cosine
-                )->tuple: # the same four, as tensors on the queries' device; None stays None
+def check_search(
+    embeddings,  # queries, (Q, D)
+    labels,  # (Q,)
+    gallery=None,  # (N, D); None: the queries among themselves
+    gallery_labels=None,  # (N,)
+    *,
+    c: float | None = None,  # curvature of the ball; 0: cosine
+) -> tuple:  # the same four, as tensors on the queries' device; None stays None
     "Queries, gallery and their labels, or ValueError."
     x = check_embeddings(embeddings, c=c)
     labels = check_labels(labels, len(x), device=x.device)
@@ -229,7 +314,14 @@ def check_search(embeddings, # queries, (Q, D)
         raise ValueError("gallery and gallery_labels go together.\nPass both, or neither.")
     if gallery is None:
         if len(x) < 2:
-            raise ValueError("One embedding has nothing to be compared with.\nPass at least two, or a gallery.")
+            raise ValueError(
+                "One embedding has nothing to be compared with.\nPass at least two, or a gallery."
+            )
         return x, labels, None, None
     gallery = check_embeddings(gallery, name="gallery", c=c, width=x.shape[1], device=x.device)
-    return x, labels, gallery.to(x.dtype), check_labels(gallery_labels, len(gallery), name="gallery_labels", device=x.device)
+    return (
+        x,
+        labels,
+        gallery.to(x.dtype),
+        check_labels(gallery_labels, len(gallery), name="gallery_labels", device=x.device),
+    )

@@ -18,134 +18,282 @@ from .runs import grid_table
 from .attempts import run_parameters
 
 # %% ../nbs/59_compare.ipynb #fc4ab395
-def collect(out_dir, # of a grid, or several
-            measure=None, # function of a run's folder -> dict of numbers, computed once and kept beside the run as `measured.json`
-            progress:bool=True,
-           )->pd.DataFrame: # a row per finished run: its parameters and its numbers
+def collect(
+    out_dir,  # of a grid, or several
+    measure=None,  # function of a run's folder -> dict of numbers, computed once and kept beside the run as `measured.json`
+    progress: bool = True,
+) -> pd.DataFrame:  # a row per finished run: its parameters and its numbers
     "Parameters and results of the finished runs; numbers nested in `result.json` get names like `after.recall.1`."
-    folders = [as_path(d)/r for d in ([out_dir] if isinstance(out_dir, (str, Path)) else out_dir) for r, s in grid_table(d)[["run", "state"]].itertuples(index=False) if s == "done"]
-    if not folders: raise ValueError(f"No run of {out_dir} is finished.\nRun the grid first; `hier-nb-grid status` says where it stands.")
+    folders = [
+        as_path(d) / r
+        for d in ([out_dir] if isinstance(out_dir, (str, Path)) else out_dir)
+        for r, s in grid_table(d)[["run", "state"]].itertuples(index=False)
+        if s == "done"
+    ]
+    if not folders:
+        raise ValueError(
+            f"No run of {out_dir} is finished.\nRun the grid first; `hier-nb-grid status` says where it stands."
+        )
     from tqdm.auto import tqdm
+
     rows = []
-    for f in tqdm(folders, desc="reading runs", leave=False, disable=not progress or measure is None):
-        r = json.loads((f/"result.json").read_text(encoding="utf-8")) if (f/"result.json").is_file() else {}
-        rows.append(dict(run=f.name) | {k: v if not isinstance(v, (dict, list)) else json.dumps(v) for k, v in run_parameters(f).items()} | _flat(r) | _last_validation(r) | _measured(f, measure))
+    for f in tqdm(
+        folders, desc="reading runs", leave=False, disable=not progress or measure is None
+    ):
+        r = (
+            json.loads((f / "result.json").read_text(encoding="utf-8"))
+            if (f / "result.json").is_file()
+            else {}
+        )
+        rows.append(
+            dict(run=f.name)
+            | {
+                k: v if not isinstance(v, (dict, list)) else json.dumps(v)
+                for k, v in run_parameters(f).items()
+            }
+            | _flat(r)
+            | _last_validation(r)
+            | _measured(f, measure)
+        )
     return pd.DataFrame(rows)
 
-def _flat(r, name=""): # nested dicts of numbers -> one level
+
+def _flat(r, name=""):  # nested dicts of numbers -> one level
     out = {}
     for k, v in r.items() if isinstance(r, dict) else ():
-        if not name and k in ("config", "environment", "paths", "history", "validation"): continue
-        if isinstance(v, dict): out |= _flat(v, f"{name}{k}.")
-        elif isinstance(v, (int, float)) and not isinstance(v, bool): out[f"{name}{k}"] = v
+        if not name and k in ("config", "environment", "paths", "history", "validation"):
+            continue
+        if isinstance(v, dict):
+            out |= _flat(v, f"{name}{k}.")
+        elif isinstance(v, (int, float)) and not isinstance(v, bool):
+            out[f"{name}{k}"] = v
     return out
 
-def _last_validation(r): # on held-out training classes
+
+def _last_validation(r):  # on held-out training classes
     v = r.get("validation") if isinstance(r, dict) else None
-    return _flat(dict(validated={k: x for k, x in v[-1].items() if isinstance(x, dict)})) if v else {}
+    return (
+        _flat(dict(validated={k: x for k, x in v[-1].items() if isinstance(x, dict)})) if v else {}
+    )
+
 
 def _measured(folder, measure):
-    if measure is None: return {}
-    f = folder/"measured.json"
-    if not f.is_file(): write_json(f, measure(folder))
+    if measure is None:
+        return {}
+    f = folder / "measured.json"
+    if not f.is_file():
+        write_json(f, measure(folder))
     return _flat(json.loads(f.read_text(encoding="utf-8")))
 
 # %% ../nbs/59_compare.ipynb #5acd71e4
 @functools.lru_cache(maxsize=4)
-def _eval_split(text): # of a configuration, as JSON
+def _eval_split(text):  # of a configuration, as JSON
     c = make_config(**json.loads(text))
     return load_split(c, "eval")
 
-def measure_run(folder, # of a finished run
-                n_queries:int=1000, # pictures whose full rankings are judged
-                n_tree:int=2000, # pictures in the trees
-               )->dict: # nested numbers: retrieval, ranking, pairs, trees, shape, proxies
+
+def measure_run(
+    folder,  # of a finished run
+    n_queries: int = 1000,  # pictures whose full rankings are judged
+    n_tree: int = 2000,  # pictures in the trees
+) -> dict:  # nested numbers: retrieval, ranking, pairs, trees, shape, proxies
     "Retrieval and hierarchy of a run's embeddings, by its own dataset."
-    r, t = json.loads((as_path(folder)/"result.json").read_text(encoding="utf-8")), read_embeddings(as_path(folder))
-    c, same = r["config"], ("dataset", "data_root", "data_settings", "eval_size", "backbone", "workers")
+    r, t = (
+        json.loads((as_path(folder) / "result.json").read_text(encoding="utf-8")),
+        read_embeddings(as_path(folder)),
+    )
+    c, same = (
+        r["config"],
+        ("dataset", "data_root", "data_settings", "eval_size", "backbone", "workers"),
+    )
     data = _eval_split(json.dumps({k: c[k] for k in same}))
     s = query_scores(t["embeddings"], t["labels"], (1,), c=c["c"])
-    report = hierarchy_report(t["embeddings"], t["labels"], data.taxonomy, t["proxies"], c["c"], n_queries, n_tree) if data.taxonomy else {}
-    return dict(map_at_r=s["map_at_r"].nanmean().item(), r_precision=s["r_precision"].nanmean().item()) | report
+    report = (
+        hierarchy_report(
+            t["embeddings"], t["labels"], data.taxonomy, t["proxies"], c["c"], n_queries, n_tree
+        )
+        if data.taxonomy
+        else {}
+    )
+    return (
+        dict(map_at_r=s["map_at_r"].nanmean().item(), r_precision=s["r_precision"].nanmean().item())
+        | report
+    )
 
 # %% ../nbs/59_compare.ipynb #b87571e2
-def summarize(df:pd.DataFrame, # from `collect`
-              metrics, # column, or columns
-              by, # columns that make a method
-             )->pd.DataFrame: # a row per method: mean, standard deviation and number of runs of each metric
+def summarize(
+    df: pd.DataFrame,  # from `collect`
+    metrics,  # column, or columns
+    by,  # columns that make a method
+) -> pd.DataFrame:  # a row per method: mean, standard deviation and number of runs of each metric
     "Mean and standard deviation over runs."
     metrics, by = _columns(df, metrics), _columns(df, by)
     g = df.groupby(by, dropna=False, sort=False)[metrics]
-    return pd.concat({"mean": g.mean(), "sd": g.std(), "runs": g.count()}, axis=1).swaplevel(axis=1).reindex(columns=[(m, s) for m in metrics for s in ("mean", "sd", "runs")])
+    return (
+        pd
+        .concat({"mean": g.mean(), "sd": g.std(), "runs": g.count()}, axis=1)
+        .swaplevel(axis=1)
+        .reindex(columns=[(m, s) for m in metrics for s in ("mean", "sd", "runs")])
+    )
+
 
 def _columns(df, names):
     names = [names] if isinstance(names, str) else list(names)
     import difflib
+
     for n in names:
-        if n not in df: raise ValueError(f"There is no column {n!r} in these runs.\n" + (f"Did you mean {near[0]!r}?" if (near := difflib.get_close_matches(n, list(df), 1)) else f"There are: {', '.join(df)}."))
+        if n not in df:
+            raise ValueError(
+                f"There is no column {n!r} in these runs.\n"
+                + (
+                    f"Did you mean {near[0]!r}?"
+                    if (near := difflib.get_close_matches(n, list(df), 1))
+                    else f"There are: {', '.join(df)}."
+                )
+            )
     return names
 
 # %% ../nbs/59_compare.ipynb #94fa1cd6
-def with_methods(df:pd.DataFrame # from `collect`, of runs of this library's trainer
-                )->pd.DataFrame: # the same with a column `method`, such as "MS + HIER"
+def with_methods(
+    df: pd.DataFrame,  # from `collect`, of runs of this library's trainer
+) -> pd.DataFrame:  # the same with a column `method`, such as "MS + HIER"
     "Name what a run did: its metric loss, and HIER if it had a weight, with the published code's quirks if it had those."
-    column = lambda name, default: df[name].fillna(default) if name in df else pd.Series(default, df.index)
-    loss, weight = column("loss", "PA"), column("hier_weight", .5)
+    column = lambda name, default: (
+        df[name].fillna(default) if name in df else pd.Series(default, df.index)
+    )
+    loss, weight = column("loss", "PA"), column("hier_weight", 0.5)
     quirks = column("official_negatives", False).astype(bool)
-    return df.assign(method=[l + (" + HIER" if w else "") + (", quirks" if q else "") for l, w, q in zip(loss, weight, quirks)])
+    return df.assign(
+        method=[
+            l + (" + HIER" if w else "") + (", quirks" if q else "")
+            for l, w, q in zip(loss, weight, quirks)
+        ]
+    )
 
 # %% ../nbs/59_compare.ipynb #97722a35
-def paired_differences(df:pd.DataFrame, # from `collect`
-                       metric:str, # column
-                       by, # columns that make a method
-                       baseline, # value, or values, of `by` that everything is compared with
-                       pair_by=("seed",), # columns that two runs of a pair share
-                       level:float=0.95, # coverage of the interval
-                      )->pd.DataFrame: # a row per other method: difference, its interval, number of pairs, share of pairs that are better
+def paired_differences(
+    df: pd.DataFrame,  # from `collect`
+    metric: str,  # column
+    by,  # columns that make a method
+    baseline,  # value, or values, of `by` that everything is compared with
+    pair_by=("seed",),  # columns that two runs of a pair share
+    level: float = 0.95,  # coverage of the interval
+) -> pd.DataFrame:  # a row per other method: difference, its interval, number of pairs, share of pairs that are better
     "Paired differences to a baseline with Student's interval."
     from scipy.stats import t
-    by, pair_by = _columns(df, by), _columns(df, pair_by); _columns(df, metric)
-    key = df[by].astype(object).where(df[by].notna(), None).apply(tuple, axis=1) # None: as the recipe says
+
+    by, pair_by = _columns(df, by), _columns(df, pair_by)
+    _columns(df, metric)
+    key = (
+        df[by].astype(object).where(df[by].notna(), None).apply(tuple, axis=1)
+    )  # None: as the recipe says
     base = tuple(baseline) if isinstance(baseline, (tuple, list)) else (baseline,)
-    if not (key == base).any(): raise ValueError(f"No run has {dict(zip(by, base))}.\nThe methods are {', '.join(map(str, dict.fromkeys(key)))}.")
+    if not (key == base).any():
+        raise ValueError(
+            f"No run has {dict(zip(by, base))}.\nThe methods are {', '.join(map(str, dict.fromkeys(key)))}."
+        )
+
     def runs(m):
         r = df[key == m].set_index(pair_by)[metric].dropna()
-        if r.index.duplicated().any(): raise ValueError(f"Several runs of {m} share {pair_by}.\nName what tells them apart in by or pair_by, or leave some out.")
+        if r.index.duplicated().any():
+            raise ValueError(
+                f"Several runs of {m} share {pair_by}.\nName what tells them apart in by or pair_by, or leave some out."
+            )
         return r
+
     theirs, rows = runs(base), {}
     for m in dict.fromkeys(key[key != base]):
         d = (runs(m) - theirs).dropna()
-        n, half = len(d), t.ppf((1 + level) / 2, max(len(d) - 1, 1)) * d.std() / math.sqrt(len(d)) if len(d) > 1 else math.nan
-        rows[m if len(by) > 1 else m[0]] = dict(difference=d.mean(), low=d.mean() - half, high=d.mean() + half, pairs=n, better=(d > 0).mean() if n else math.nan)
+        n, half = (
+            len(d),
+            t.ppf((1 + level) / 2, max(len(d) - 1, 1)) * d.std() / math.sqrt(len(d))
+            if len(d) > 1
+            else math.nan,
+        )
+        rows[m if len(by) > 1 else m[0]] = dict(
+            difference=d.mean(),
+            low=d.mean() - half,
+            high=d.mean() + half,
+            pairs=n,
+            better=(d > 0).mean() if n else math.nan,
+        )
     out = pd.DataFrame(rows).T
     out.index.names = by
     return out
 
 # %% ../nbs/59_compare.ipynb #b0900d9a
-def plot_differences(d:pd.DataFrame, # from `paired_differences`
-                     unit:str="", # of the difference
-                     ax=None):
+def plot_differences(
+    d: pd.DataFrame,  # from `paired_differences`
+    unit: str = "",  # of the difference
+    ax=None,
+):
     "Each method's difference to the baseline, with its interval."
     import matplotlib.pyplot as plt
-    if ax is None: ax = plt.subplots(figsize=(5, .45 * len(d) + .9))[1]
+
+    if ax is None:
+        ax = plt.subplots(figsize=(5, 0.45 * len(d) + 0.9))[1]
     y = np.arange(len(d))[::-1]
-    ax.axvline(0, color="k", lw=.8)
-    ax.errorbar(d["difference"], y, xerr=[d["difference"] - d["low"], d["high"] - d["difference"]], fmt="o", color="#0072B2", ecolor="#56B4E9", capsize=3, ms=4)
-    ax.set(yticks=y, yticklabels=[str(i) for i in d.index], xlabel=f"difference to the baseline{', ' + unit if unit else ''} (interval over {int(d['pairs'].min())} pairs)", ylim=(-.6, len(d) - .4))
-    for s in ("top", "right", "left"): ax.spines[s].set_visible(False)
+    ax.axvline(0, color="k", lw=0.8)
+    ax.errorbar(
+        d["difference"],
+        y,
+        xerr=[d["difference"] - d["low"], d["high"] - d["difference"]],
+        fmt="o",
+        color="#0072B2",
+        ecolor="#56B4E9",
+        capsize=3,
+        ms=4,
+    )
+    ax.set(
+        yticks=y,
+        yticklabels=[str(i) for i in d.index],
+        xlabel=f"difference to the baseline{', ' + unit if unit else ''} (interval over {int(d['pairs'].min())} pairs)",
+        ylim=(-0.6, len(d) - 0.4),
+    )
+    for s in ("top", "right", "left"):
+        ax.spines[s].set_visible(False)
     return ax
 
-def save_table(df:pd.DataFrame, path)->Path:
+
+def save_table(df: pd.DataFrame, path) -> Path:
     "Write `.csv`, `.tex` or `.html`, by the path's suffix, atomically."
     path = as_path(path)
-    text = {".csv": df.to_csv, ".tex": lambda: _latex(df), ".html": lambda: df.to_html(border=0, float_format="%.4g")}.get(path.suffix)
-    if text is None: raise ValueError(f"{path.name} is none of the known kinds.\nName the file .csv, .tex or .html.")
+    text = {
+        ".csv": df.to_csv,
+        ".tex": lambda: _latex(df),
+        ".html": lambda: df.to_html(border=0, float_format="%.4g"),
+    }.get(path.suffix)
+    if text is None:
+        raise ValueError(
+            f"{path.name} is none of the known kinds.\nName the file .csv, .tex or .html."
+        )
     write_atomic(path, lambda p: p.write_text(text(), encoding="utf-8"))
     return path
 
-def _latex(df): # booktabs, without jinja2
+
+def _latex(df):  # booktabs, without jinja2
     cell = lambda v: f"{v:.4g}" if isinstance(v, float) else str(v)
-    for_tex = lambda v: cell(v).replace("\\", r"\textbackslash{}").replace("&", r"\&").replace("%", r"\%").replace("_", r"\_").replace("#", r"\#").replace("$", r"\$")
-    flat = df.reset_index(); flat.columns = [" ".join(map(str, c)).strip() if isinstance(c, tuple) else str(c) for c in flat.columns]
+    for_tex = lambda v: (
+        cell(v)
+        .replace("\\", r"\textbackslash{}")
+        .replace("&", r"\&")
+        .replace("%", r"\%")
+        .replace("_", r"\_")
+        .replace("#", r"\#")
+        .replace("$", r"\$")
+    )
+    flat = df.reset_index()
+    flat.columns = [
+        " ".join(map(str, c)).strip() if isinstance(c, tuple) else str(c) for c in flat.columns
+    ]
     line = lambda vs: " & ".join(map(for_tex, vs)) + r" \\"
-    return "\n".join([r"\begin{tabular}{l" + "r" * (flat.shape[1] - 1) + "}", r"\toprule", line(flat.columns), r"\midrule", *map(line, flat.itertuples(index=False)), r"\bottomrule", r"\end{tabular}", ""])
+    return "\n".join([
+        r"\begin{tabular}{l" + "r" * (flat.shape[1] - 1) + "}",
+        r"\toprule",
+        line(flat.columns),
+        r"\midrule",
+        *map(line, flat.itertuples(index=False)),
+        r"\bottomrule",
+        r"\end{tabular}",
+        "",
+    ])

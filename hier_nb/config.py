@@ -22,103 +22,136 @@ from .checks import check_ks
 @dataclass
 class TrainConfig:
     "Everything that decides a run."
+
     # data
-    dataset:str = "emoji"            # see `load_dataset`
-    data_root:str|None = None        # where it lies; None: the cache
-    data_settings:dict = field(default_factory=dict) # the dataset's own settings, e.g. {"protocol": "subgroups"} or {"short_side": 256}
-    image_size:int = 64              # pixels a side in training
-    eval_size:int = 64               # pixels a side in evaluation
-    eval_resize:int|None = None      # shorter side before the centre crop; None: 256/224 of eval_size
-    augmentation:str = "affine"      # "affine" for drawings, "crop" for photographs
-    min_scale:float = 0.2            # smallest area of a random crop
+    dataset: str = "emoji"  # see `load_dataset`
+    data_root: str | None = None  # where it lies; None: the cache
+    data_settings: dict = field(
+        default_factory=dict
+    )  # the dataset's own settings, e.g. {"protocol": "subgroups"} or {"short_side": 256}
+    image_size: int = 64  # pixels a side in training
+    eval_size: int = 64  # pixels a side in evaluation
+    eval_resize: int | None = (
+        None  # shorter side before the centre crop; None: 256/224 of eval_size
+    )
+    augmentation: str = "affine"  # "affine" for drawings, "crop" for photographs
+    min_scale: float = 0.2  # smallest area of a random crop
     # network
-    backbone:str = "tf_efficientnet_lite0" # any timm model
-    backbone_settings:dict = field(default_factory=dict) # for timm.create_model, e.g. {"dynamic_img_size": True}
-    pretrained:str|bool = "auto"     # see `create_backbone`
-    freeze_batch_norm:bool = True    # BatchNorm stays as pretrained
-    sync_batch_norm:bool|None = None # BatchNorm that trains sees the batch of all ranks; None: yes
-    freeze_patch_embed:bool = True   # so does a transformer's patch embedding
-    dim:int = 128                    # D, width of the embedding
-    c:float = 0.1                    # the ball has curvature -c; 0: the sphere, without HIER
-    clip_radius:float|None = 2.3     # r; None: no clip
-    inside:bool = False              # embeddings at different depths, see `Head`
+    backbone: str = "tf_efficientnet_lite0"  # any timm model
+    backbone_settings: dict = field(
+        default_factory=dict
+    )  # for timm.create_model, e.g. {"dynamic_img_size": True}
+    pretrained: str | bool = "auto"  # see `create_backbone`
+    freeze_batch_norm: bool = True  # BatchNorm stays as pretrained
+    sync_batch_norm: bool | None = (
+        None  # BatchNorm that trains sees the batch of all ranks; None: yes
+    )
+    freeze_patch_embed: bool = True  # so does a transformer's patch embedding
+    dim: int = 128  # D, width of the embedding
+    c: float = 0.1  # the ball has curvature -c; 0: the sphere, without HIER
+    clip_radius: float | None = 2.3  # r; None: no clip
+    inside: bool = False  # embeddings at different depths, see `Head`
     # losses
-    loss:str = "PA"                  # metric loss, see `create_loss`
-    loss_settings:dict = field(default_factory=dict) # its own constants
-    loss_weight:float = 1.0          # λ1
-    init_class_proxies:bool = True   # class proxies start at their classes' mean embeddings, not at random
-    hier_weight:float = 0.5          # λ2; 0 leaves HIER out
-    n_proxies:int = 512              # P, hierarchical proxies
-    margin:float = 0.1               # δ
-    temperature:float = 0.1          # τ
-    temperature_start:float|None = None # τ at the first step, falls geometrically to `temperature`; None: constant
-    n_neighbors:int = 20             # K
-    triplets_per_anchor:int = 50     # T
-    label_bonus:float = 1.0          # see `HIERLoss`
-    distinct_ancestors:bool = False  # see `HIERLoss`
-    official_negatives:bool = False  # see `HIERLoss`
-    across_classes:bool = False      # see `HIERLoss`
-    init_hierarchy:bool = False      # hierarchical proxies start as a tree of the classes, see `Trainer.start_proxies`
+    loss: str = "PA"  # metric loss, see `create_loss`
+    loss_settings: dict = field(default_factory=dict)  # its own constants
+    loss_weight: float = 1.0  # λ1
+    init_class_proxies: bool = (
+        True  # class proxies start at their classes' mean embeddings, not at random
+    )
+    hier_weight: float = 0.5  # λ2; 0 leaves HIER out
+    n_proxies: int = 512  # P, hierarchical proxies
+    margin: float = 0.1  # δ
+    temperature: float = 0.1  # τ
+    temperature_start: float | None = (
+        None  # τ at the first step, falls geometrically to `temperature`; None: constant
+    )
+    n_neighbors: int = 20  # K
+    triplets_per_anchor: int = 50  # T
+    label_bonus: float = 1.0  # see `HIERLoss`
+    distinct_ancestors: bool = False  # see `HIERLoss`
+    official_negatives: bool = False  # see `HIERLoss`
+    across_classes: bool = False  # see `HIERLoss`
+    init_hierarchy: bool = (
+        False  # hierarchical proxies start as a tree of the classes, see `Trainer.start_proxies`
+    )
     # optimisation
-    epochs:int = 6
-    max_steps:int|None = None        # stop after so many steps; None: all epochs
-    batch_size:int = 128             # of all ranks together
-    images_per_class:int = 4         # 0: plain shuffling
-    lr:float = 2e-4                  # of the backbone
-    lr_batch:int|None = None         # batch size that lr is meant for: lr is scaled by batch_size / lr_batch; None: lr as it is
-    head_lr_scale:float = 5.0        # head's learning rate, times lr
-    hier_lr_scale:float = 50.0       # hierarchical proxies'
-    class_lr_scale:float = 10.0      # class proxies' of the metric loss
-    optimizer:str = "adamw"          # "adamw", "adam" or "sgd" (momentum 0.9)
-    weight_decay:float = 1e-4
-    adam_eps:float = 1e-8            # ε of "adamw" and "adam"; the published fp16 runs: 1e-4
-    warmup_epochs:int = 0            # epochs in which the backbone rests
-    schedule:str = "cosine"          # "cosine", "constant" or "step"
-    step_epochs:int = 10             # schedule "step": epochs between two drops
-    step_gamma:float = 0.5           # schedule "step": what a drop multiplies with
-    clip_grad_value:float|None = 10.0 # gradients are clamped to ± this; None: not
-    clip_grad_norm:float|None = None # gradients are shortened to this norm; None: not
-    chunk:int|None = None            # images of a rank that fit at once; embeddings are computed in chunks, with the whole batch's gradient
-    ema_decay:float = 0.0            # of an average of the weights, which is then what is evaluated; 0: none
-    precision:str = "float32"        # "float32", "bf16" or "fp16" for the network; the geometry always has float32. "float64" for tests
-    compile:bool = False             # torch.compile the backbone
-    channels_last:bool = True        # memory format of pictures
+    epochs: int = 6
+    max_steps: int | None = None  # stop after so many steps; None: all epochs
+    batch_size: int = 128  # of all ranks together
+    images_per_class: int = 4  # 0: plain shuffling
+    lr: float = 2e-4  # of the backbone
+    lr_batch: int | None = (
+        None  # batch size that lr is meant for: lr is scaled by batch_size / lr_batch; None: lr as it is
+    )
+    head_lr_scale: float = 5.0  # head's learning rate, times lr
+    hier_lr_scale: float = 50.0  # hierarchical proxies'
+    class_lr_scale: float = 10.0  # class proxies' of the metric loss
+    optimizer: str = "adamw"  # "adamw", "adam" or "sgd" (momentum 0.9)
+    weight_decay: float = 1e-4
+    adam_eps: float = 1e-8  # ε of "adamw" and "adam"; the published fp16 runs: 1e-4
+    warmup_epochs: int = 0  # epochs in which the backbone rests
+    schedule: str = "cosine"  # "cosine", "constant" or "step"
+    step_epochs: int = 10  # schedule "step": epochs between two drops
+    step_gamma: float = 0.5  # schedule "step": what a drop multiplies with
+    clip_grad_value: float | None = 10.0  # gradients are clamped to ± this; None: not
+    clip_grad_norm: float | None = None  # gradients are shortened to this norm; None: not
+    chunk: int | None = (
+        None  # images of a rank that fit at once; embeddings are computed in chunks, with the whole batch's gradient
+    )
+    ema_decay: float = 0.0  # of an average of the weights, which is then what is evaluated; 0: none
+    precision: str = "float32"  # "float32", "bf16" or "fp16" for the network; the geometry always has float32. "float64" for tests
+    compile: bool = False  # torch.compile the backbone
+    channels_last: bool = True  # memory format of pictures
     # validation and watching
-    val_fraction:float = 0.0         # of the training classes, held out to choose the best epoch
-    eval_every:int = 1               # epochs between two validations
-    recall_ks:tuple = (1, 2, 4, 8)   # K of Recall@K
-    tensorboard:bool = True          # scalars for TensorBoard, if it is installed and there is a folder
-    wandb:bool = False               # and for Weights & Biases
-    wandb_project:str = "hier_nb"    # its project there
+    val_fraction: float = 0.0  # of the training classes, held out to choose the best epoch
+    eval_every: int = 1  # epochs between two validations
+    recall_ks: tuple = (1, 2, 4, 8)  # K of Recall@K
+    tensorboard: bool = True  # scalars for TensorBoard, if it is installed and there is a folder
+    wandb: bool = False  # and for Weights & Biases
+    wandb_project: str = "hier_nb"  # its project there
     # the run
-    seed:int = 0
-    device:str|None = None           # None: a GPU if there is one
-    workers:int = 0                  # processes that load pictures, per rank
-    save_every:int = 1               # epochs between two checkpoints
-    keep:int = 2                     # newest checkpoints that are kept
-    on_nan:str = "stop"              # a loss that is no number: "stop", or "skip" the step
+    seed: int = 0
+    device: str | None = None  # None: a GPU if there is one
+    workers: int = 0  # processes that load pictures, per rank
+    save_every: int = 1  # epochs between two checkpoints
+    keep: int = 2  # newest checkpoints that are kept
+    on_nan: str = "stop"  # a loss that is no number: "stop", or "skip" the step
 
 # %% ../nbs/52_config.ipynb #06a390d6
 @cache
-def _loader(): # PyYAML's safe loader, with YAML 1.2's numbers, and no name twice
+def _loader():  # PyYAML's safe loader, with YAML 1.2's numbers, and no name twice
     import re, yaml
-    class Loader(yaml.SafeLoader): pass
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$|[-+]?\.\d[\d_]*[eE][-+]?\d+$"), list("-+.0123456789"))
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?(\d[\d_]*)(\.[\d_]*)?[eE][-+]?\d+$|[-+]?\.\d[\d_]*[eE][-+]?\d+$"),
+        list("-+.0123456789"),
+    )
+
     def mapping(loader, node, deep=False):
         seen = set()
         for key, _ in node.value:
             name = loader.construct_object(key, deep=True)
             if isinstance(name, (str, int, float, bool)) and name in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{name!r} is there twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{name!r} is there twice", key.start_mark
+                )
             seen.add(name if isinstance(name, (str, int, float, bool)) else None)
         return yaml.SafeLoader.construct_mapping(loader, node, deep)
+
     Loader.construct_mapping = mapping
     return Loader
 
-def read_values(path, # a .yaml or .json file
-               ): # what it holds
+
+def read_values(
+    path,  # a .yaml or .json file
+):  # what it holds
     "YAML or JSON as Python's values. Raises ValueError, with the line, for a file that is broken."
     import yaml
+
     path = Path(path).expanduser()
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -126,31 +159,54 @@ def read_values(path, # a .yaml or .json file
     except UnicodeDecodeError:
         raise ValueError(f"{path} is no text in UTF-8.\nSave it as UTF-8.") from None
     except json.JSONDecodeError as e:
-        raise ValueError(f"{path} cannot be read: {e.msg}, line {e.lineno}.\nCorrect that line.") from None
+        raise ValueError(
+            f"{path} cannot be read: {e.msg}, line {e.lineno}.\nCorrect that line."
+        ) from None
     except yaml.YAMLError as e:
         mark = getattr(e, "problem_mark", None)
         what = getattr(e, "problem", None) or str(e).splitlines()[0]
-        raise ValueError(f"{path} cannot be read: {what}{f', line {mark.line + 1}' if mark else ''}.\nCorrect that line.") from None
-    except (ValueError, RecursionError) as e: # an impossible date, a number of too many digits, brackets without end
+        raise ValueError(
+            f"{path} cannot be read: {what}{f', line {mark.line + 1}' if mark else ''}.\nCorrect that line."
+        ) from None
+    except (
+        ValueError,
+        RecursionError,
+    ) as e:  # an impossible date, a number of too many digits, brackets without end
         raise ValueError(f"{path} cannot be read: {str(e).splitlines()[0]}.\nCorrect it.") from None
 
 # %% ../nbs/52_config.ipynb #72376e7e
-_what = {int: "a whole number", float: "a number", bool: "True or False", str: "text", dict: "names and values", tuple: "whole numbers", type(None): "None"}
+_what = {
+    int: "a whole number",
+    float: "a number",
+    bool: "True or False",
+    str: "text",
+    dict: "names and values",
+    tuple: "whole numbers",
+    type(None): "None",
+}
 _example = {int: 4, float: 0.1, bool: True, str: "name", dict: {}, tuple: (1, 2, 4, 8)}
-_none, _true, _false = ("none", "null", "~"), ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+_none, _true, _false = (
+    ("none", "null", "~"),
+    ("true", "yes", "on", "1"),
+    ("false", "no", "off", "0"),
+)
 
-def cast_value(name:str, # for the sentence
-               value, # as it came: a number, text, …
-               kind, # a type, or several as in `float|None`
-               default=None, # for the sentence
-              ):
+
+def cast_value(
+    name: str,  # for the sentence
+    value,  # as it came: a number, text, …
+    kind,  # a type, or several as in `float|None`
+    default=None,  # for the sentence
+):
     "The value in the type of its field, or ValueError."
     kinds = get_args(kind) or (kind,)
-    value = value.item() if isinstance(value, (np.generic, torch.Tensor)) and value.ndim == 0 else value
+    value = (
+        value.item() if isinstance(value, (np.generic, torch.Tensor)) and value.ndim == 0 else value
+    )
     is_none = value is None or isinstance(value, str) and value.strip().lower() in _none
     if is_none and type(None) in kinds:
         return None
-    if value is None and dict in kinds: # what YAML makes of a name without values
+    if value is None and dict in kinds:  # what YAML makes of a name without values
         return {}
     for k in (k for k in _casts if k in kinds):
         try:
@@ -159,15 +215,21 @@ def cast_value(name:str, # for the sentence
             continue
     shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:60] + " …"
     example = default if default is not None else _example[next(k for k in kinds if k in _example)]
-    raise ValueError(f"{name}={shown} is not {' or '.join(_what[k] for k in kinds)}.\nPass e.g. {name}={example!r}.")
+    raise ValueError(
+        f"{name}={shown} is not {' or '.join(_what[k] for k in kinds)}.\nPass e.g. {name}={example!r}."
+    )
 
-class _NotThat(Exception): "The value cannot be meant as this type."
+
+class _NotThat(Exception):
+    "The value cannot be meant as this type."
+
 
 def _as_bool(name, value):
     text = str(value).strip().lower()
     if not isinstance(value, (bool, int, str)) or text not in _true + _false:
         raise _NotThat
     return text in _true
+
 
 def _as_float(name, value):
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -180,14 +242,16 @@ def _as_float(name, value):
         raise _NotThat
     return number
 
+
 def _as_int(name, value):
     if isinstance(value, str) and value.strip().lstrip("+-").isdecimal() and len(value) < 25:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         value = _as_float(name, value)
-    if value != int(value) or not -2**63 <= value < 2**63:
+    if value != int(value) or not -(2**63) <= value < 2**63:
         raise _NotThat
     return int(value)
+
 
 def _as_text(name, value):
     if isinstance(value, bool) or not isinstance(value, (str, int, float, Path)):
@@ -195,9 +259,10 @@ def _as_text(name, value):
     return str(value)
 
 # %% ../nbs/52_config.ipynb #08df4544
-def _as_names(name, value): # {"margin": 0.1}, or the same as text
+def _as_names(name, value):  # {"margin": 0.1}, or the same as text
     if isinstance(value, str):
         import yaml
+
         try:
             value = yaml.load(value, _loader())
         except (yaml.YAMLError, ValueError):
@@ -206,12 +271,18 @@ def _as_names(name, value): # {"margin": 0.1}, or the same as text
         raise _NotThat
     return {_key(name, k): _plain(f"{name}[{k!r}]", v) for k, v in value.items()}
 
+
 def _key(name, key):
     if not isinstance(key, str):
-        raise ValueError(f"{name} has the name {key!r}, which is no text.\nWrite e.g. {{'margin': 0.1}}.")
+        raise ValueError(
+            f"{name} has the name {key!r}, which is no text.\nWrite e.g. {{'margin': 0.1}}."
+        )
     return key
 
-def _plain(name, value): # what a setting may be: numbers written as text become numbers, NaN and infinity are refused
+
+def _plain(
+    name, value
+):  # what a setting may be: numbers written as text become numbers, NaN and infinity are refused
     if isinstance(value, (np.generic, torch.Tensor)) and value.ndim == 0:
         value = value.item()
     if isinstance(value, str) and value[:1] in tuple("+-.0123456789") and "e" in value.lower():
@@ -227,7 +298,8 @@ def _plain(name, value): # what a setting may be: numbers written as text become
         return type(value)(_plain(name, v) for v in value)
     return value
 
-def _as_ks(name, value): # (1, 2, 4), or the same as text
+
+def _as_ks(name, value):  # (1, 2, 4), or the same as text
     if isinstance(value, str):
         try:
             value = ast.literal_eval(value)
@@ -235,33 +307,58 @@ def _as_ks(name, value): # (1, 2, 4), or the same as text
             raise _NotThat from None
     return check_ks(value, name=name)
 
-_casts = {bool: _as_bool, int: _as_int, float: _as_float, dict: _as_names, tuple: _as_ks, str: _as_text} # what is tried first
 
-def cast_parameters(values:dict, # names and values, of a notebook or a grid; None stays None: "as the recipe says"
-                   )->dict: # the same; what TrainConfig has, `ranks` and `resume` in their types
+_casts = {
+    bool: _as_bool,
+    int: _as_int,
+    float: _as_float,
+    dict: _as_names,
+    tuple: _as_ks,
+    str: _as_text,
+}  # what is tried first
+
+
+def cast_parameters(
+    values: dict,  # names and values, of a notebook or a grid; None stays None: "as the recipe says"
+) -> dict:  # the same; what TrainConfig has, `ranks` and `resume` in their types
     "Values in the types of their names; other names are left alone."
-    kinds = {f.name: (f.type, _default(f)) for f in fields(TrainConfig)} | dict(ranks=(int, 2), resume=(bool, True))
-    return {k: cast_value(k, v, *kinds[k]) if k in kinds and v is not None else v for k, v in values.items()}
+    kinds = {f.name: (f.type, _default(f)) for f in fields(TrainConfig)} | dict(
+        ranks=(int, 2), resume=(bool, True)
+    )
+    return {
+        k: cast_value(k, v, *kinds[k]) if k in kinds and v is not None else v
+        for k, v in values.items()
+    }
 
-def _default(f): return f.default_factory() if callable(f.default_factory) else f.default
+
+def _default(f):
+    return f.default_factory() if callable(f.default_factory) else f.default
 
 # %% ../nbs/52_config.ipynb #471d21b6
-_choices = dict(schedule=("cosine", "constant", "step"), optimizer=("adamw", "adam", "sgd"), precision=("float32", "bf16", "fp16", "float64"), on_nan=("stop", "skip"),
-                augmentation=("affine", "crop"))
+_choices = dict(
+    schedule=("cosine", "constant", "step"),
+    optimizer=("adamw", "adam", "sgd"),
+    precision=("float32", "bf16", "fp16", "float64"),
+    on_nan=("stop", "skip"),
+    augmentation=("affine", "crop"),
+)
 _positive = """image_size eval_size eval_resize min_scale dim clip_radius n_proxies temperature temperature_start triplets_per_anchor epochs max_steps
 batch_size lr lr_batch adam_eps step_epochs step_gamma chunk eval_every save_every keep""".split()
 _not_negative = """c margin loss_weight hier_weight images_per_class head_lr_scale hier_lr_scale class_lr_scale weight_decay warmup_epochs clip_grad_value
 clip_grad_norm val_fraction ema_decay workers""".split()
 
+
 @patch
-def check(self:TrainConfig)->TrainConfig:
+def check(self: TrainConfig) -> TrainConfig:
     "Every value in its field's type; ValueError with the first thing that cannot work."
     for f in fields(self):
         setattr(self, f.name, cast_value(f.name, getattr(self, f.name), f.type, _default(f)))
     for name in _positive:
         value = getattr(self, name)
         if value is not None and not value > 0:
-            raise ValueError(f"{name}={value} is not positive.\nPass a number above 0{' or None' if name in _may_be_none() else ''}.")
+            raise ValueError(
+                f"{name}={value} is not positive.\nPass a number above 0{' or None' if name in _may_be_none() else ''}."
+            )
     for name in _not_negative:
         value = getattr(self, name)
         if value is not None and value < 0:
@@ -269,41 +366,80 @@ def check(self:TrainConfig)->TrainConfig:
     for name, known in _choices.items():
         if getattr(self, name) not in known:
             near = difflib.get_close_matches(str(getattr(self, name)), known, 1)
-            raise ValueError(f"{name} {getattr(self, name)!r} is unknown.\n" + (f"Did you mean {near[0]!r}?" if near else f"Choose one of: {', '.join(known)}."))
+            raise ValueError(
+                f"{name} {getattr(self, name)!r} is unknown.\n"
+                + (f"Did you mean {near[0]!r}?" if near else f"Choose one of: {', '.join(known)}.")
+            )
     self._check_together()
     self._check_settings()
     return self
 
-def _may_be_none(): return {f.name for f in fields(TrainConfig) if type(None) in get_args(f.type)}
+
+def _may_be_none():
+    return {f.name for f in fields(TrainConfig) if type(None) in get_args(f.type)}
+
 
 @patch
-def _check_together(self:TrainConfig): # values that are right alone
-    if self.c == 0 and self.hier_weight: raise ValueError(f"c=0 is the sphere, where HIER is not defined, and hier_weight={self.hier_weight}.\nPass hier_weight=0, or c=0.1.")
+def _check_together(self: TrainConfig):  # values that are right alone
+    if self.c == 0 and self.hier_weight:
+        raise ValueError(
+            f"c=0 is the sphere, where HIER is not defined, and hier_weight={self.hier_weight}.\nPass hier_weight=0, or c=0.1."
+        )
     if self.loss_weight + self.hier_weight == 0:
-        raise ValueError(f"loss_weight={self.loss_weight}, hier_weight={self.hier_weight}: nothing to train with.\nWeights must be >= 0, one of them above.")
-    if self.val_fraction >= 1 or self.ema_decay >= 1: raise ValueError(f"val_fraction={self.val_fraction}, ema_decay={self.ema_decay}.\nBoth must be at least 0 and below 1.")
-    if self.min_scale > 1: raise ValueError(f"min_scale={self.min_scale} is more than the whole picture.\nPass a share of its area, e.g. 0.2.")
-    if self.hier_weight and self.n_neighbors < 2: raise ValueError(f"n_neighbors={self.n_neighbors}, and a point is the first of its own.\nPass at least 2.")
-    if self.inside and not (self.c and self.clip_radius): raise ValueError(f"inside=True needs a ball and a clip radius, not c={self.c}, clip_radius={self.clip_radius}.\nPass e.g. c=0.1, clip_radius=2.3.")
-    if self.official_negatives and self.across_classes: raise ValueError("official_negatives=True lets k be i, across_classes=True forbids i's class-mates.\nSwitch one of them off.")
+        raise ValueError(
+            f"loss_weight={self.loss_weight}, hier_weight={self.hier_weight}: nothing to train with.\nWeights must be >= 0, one of them above."
+        )
+    if self.val_fraction >= 1 or self.ema_decay >= 1:
+        raise ValueError(
+            f"val_fraction={self.val_fraction}, ema_decay={self.ema_decay}.\nBoth must be at least 0 and below 1."
+        )
+    if self.min_scale > 1:
+        raise ValueError(
+            f"min_scale={self.min_scale} is more than the whole picture.\nPass a share of its area, e.g. 0.2."
+        )
+    if self.hier_weight and self.n_neighbors < 2:
+        raise ValueError(
+            f"n_neighbors={self.n_neighbors}, and a point is the first of its own.\nPass at least 2."
+        )
+    if self.inside and not (self.c and self.clip_radius):
+        raise ValueError(
+            f"inside=True needs a ball and a clip radius, not c={self.c}, clip_radius={self.clip_radius}.\nPass e.g. c=0.1, clip_radius=2.3."
+        )
+    if self.official_negatives and self.across_classes:
+        raise ValueError(
+            "official_negatives=True lets k be i, across_classes=True forbids i's class-mates.\nSwitch one of them off."
+        )
     if self.images_per_class and self.batch_size % self.images_per_class:
-        fits = max(self.images_per_class, self.batch_size // self.images_per_class * self.images_per_class)
-        raise ValueError(f"batch_size={self.batch_size} is no multiple of images_per_class={self.images_per_class}.\nPass e.g. batch_size={fits}.")
+        fits = max(
+            self.images_per_class, self.batch_size // self.images_per_class * self.images_per_class
+        )
+        raise ValueError(
+            f"batch_size={self.batch_size} is no multiple of images_per_class={self.images_per_class}.\nPass e.g. batch_size={fits}."
+        )
 
 # %% ../nbs/52_config.ipynb #7923c055
 @patch
-def _check_settings(self:TrainConfig): # names that are handed on
+def _check_settings(self: TrainConfig):  # names that are handed on
     from hier_nb.datasets import check_settings
     from hier_nb.losses import create_loss
-    self.data_settings = {k: cast_value(f"data_settings[{k!r}]", v, kind) if kind else v
-                          for k, v, kind in check_settings(self.dataset, self.data_settings, "data_settings")}
+
+    self.data_settings = {
+        k: cast_value(f"data_settings[{k!r}]", v, kind) if kind else v
+        for k, v, kind in check_settings(self.dataset, self.data_settings, "data_settings")
+    }
     if self.loss_weight:
         with torch.random.fork_rng(devices=[]):
-            self.loss_settings = _try_settings("loss_settings", self.loss, lambda **s: create_loss(self.loss, 2, 2, **s), self.loss_settings)
+            self.loss_settings = _try_settings(
+                "loss_settings",
+                self.loss,
+                lambda **s: create_loss(self.loss, 2, 2, **s),
+                self.loss_settings,
+            )
     if self.backbone_settings:
         self.backbone_settings = _try_backbone(self.backbone, self.backbone_settings)
 
-def _try_settings(field, owner, make, settings): # -> the settings in their types
+
+def _try_settings(field, owner, make, settings):  # -> the settings in their types
     "Make what the settings are for; a name that it does not have is answered with the nearest."
     plain = make()
     settings = _as_in(field, plain, settings)
@@ -312,160 +448,296 @@ def _try_settings(field, owner, make, settings): # -> the settings in their type
     except TypeError as e:
         wrong = next((k for k in settings if f"'{k}'" in str(e)), None)
         if wrong is None:
-            raise ValueError(f"{field}={settings} do not fit {owner}: {str(e).splitlines()[0]}\nCorrect these values.") from None
-        known = set(_defaults(plain)) - {"self", "kwargs", "args", "n_classes", "num_classes", "dim", "embedding_size", "block", "layers"} - set(settings)
+            raise ValueError(
+                f"{field}={settings} do not fit {owner}: {str(e).splitlines()[0]}\nCorrect these values."
+            ) from None
+        known = (
+            set(_defaults(plain))
+            - {
+                "self",
+                "kwargs",
+                "args",
+                "n_classes",
+                "num_classes",
+                "dim",
+                "embedding_size",
+                "block",
+                "layers",
+            }
+            - set(settings)
+        )
         near = difflib.get_close_matches(wrong, known, 1)
-        raise ValueError(f"{owner} has no setting {wrong!r} ({field}).\n" +
-                         (f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(sorted(known)) or 'none'}.")) from None
+        raise ValueError(
+            f"{owner} has no setting {wrong!r} ({field}).\n"
+            + (
+                f"Did you mean {near[0]!r}?"
+                if near
+                else f"It has: {', '.join(sorted(known)) or 'none'}."
+            )
+        ) from None
 
-def _defaults(made): # name -> default, of whatever its classes take
-    return {k: p.default for kind in reversed(type(made).__mro__) for k, p in inspect.signature(kind.__init__).parameters.items()}
 
-def _as_in(field, made, settings): # a number where the default is one, True or False where that is
+def _defaults(made):  # name -> default, of whatever its classes take
+    return {
+        k: p.default
+        for kind in reversed(type(made).__mro__)
+        for k, p in inspect.signature(kind.__init__).parameters.items()
+    }
+
+
+def _as_in(field, made, settings):  # a number where the default is one, True or False where that is
     defaults, out = _defaults(made), dict(settings)
     for k, v in settings.items():
         default = defaults.get(k)
         if type(default) is bool or type(default) in (int, float):
-            value = cast_value(f"{field}[{k!r}]", v, type(default) if isinstance(default, bool) else float, default)
+            value = cast_value(
+                f"{field}[{k!r}]", v, type(default) if isinstance(default, bool) else float, default
+            )
             if isinstance(v, str):
                 out[k] = int(value) if type(default) is int and value == int(value) else value
     return out
 
-_tried = {} # backbones that were made once, with their settings -> these settings in their types
 
-def _try_backbone(name, settings): # on torch's device without memory
+_tried = {}  # backbones that were made once, with their settings -> these settings in their types
+
+
+def _try_backbone(name, settings):  # on torch's device without memory
     import timm
     from hier_nb.models import create_backbone
+
     key = (name, json.dumps(settings, sort_keys=True, default=str))
     if key in _tried or not timm.is_model(name):
         return dict(_tried.get(key, settings))
+
     def make(**s):
         with torch.device("meta"), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return create_backbone(name, False, **s)
+
     with torch.random.fork_rng(devices=[]):
         try:
             _tried[key] = _try_settings("backbone_settings", name, make, settings)
-        except (RuntimeError, NotImplementedError): # a model that cannot be made without memory: training will tell
+        except (
+            RuntimeError,
+            NotImplementedError,
+        ):  # a model that cannot be made without memory: training will tell
             return settings
     return dict(_tried[key])
 
 # %% ../nbs/52_config.ipynb #5e0e39e5
-def make_config(**values)->TrainConfig:
+def make_config(**values) -> TrainConfig:
     "A checked configuration; raises ValueError, with the nearest name, for a name that does not exist."
     _check_names(values)
     return TrainConfig(**values).check()
+
 
 def _check_names(values, where="TrainConfig"):
     known = {f.name for f in fields(TrainConfig)}
     for name in values:
         if name not in known:
             near = difflib.get_close_matches(str(name), known, 1)
-            raise ValueError(f"{where} has no {name!r}.\n" + (f"Did you mean {near[0]!r}?" if near else "See TrainConfig for the names."))
+            raise ValueError(
+                f"{where} has no {name!r}.\n"
+                + (f"Did you mean {near[0]!r}?" if near else "See TrainConfig for the names.")
+            )
 
 # %% ../nbs/52_config.ipynb #a9b02fc5
-recipe_dir = Path(__file__).parent/"recipes" if "__file__" in globals() else Path("../hier_nb/recipes")
+recipe_dir = (
+    Path(__file__).parent / "recipes" if "__file__" in globals() else Path("../hier_nb/recipes")
+)
 
-def recipe_names()->list[str]: return sorted(p.stem for p in recipe_dir.glob("*.yaml"))
 
-def load_config(source, # name of a recipe, or path of a .yaml or .json file
-                **changes, # what is different from it
-               )->TrainConfig:
+def recipe_names() -> list[str]:
+    return sorted(p.stem for p in recipe_dir.glob("*.yaml"))
+
+
+def load_config(
+    source,  # name of a recipe, or path of a .yaml or .json file
+    **changes,  # what is different from it
+) -> TrainConfig:
     "A recipe or a file, with changes."
     if not isinstance(source, (str, Path)) or not str(source):
-        raise ValueError(f"{source!r} is no recipe.\nPass the name of a recipe, e.g. 'emoji', or the path of a .yaml or .json file.")
-    path = Path(source).expanduser() if Path(source).suffix.lower() in (".yaml", ".yml", ".json") else recipe_dir/f"{source}.yaml"
+        raise ValueError(
+            f"{source!r} is no recipe.\nPass the name of a recipe, e.g. 'emoji', or the path of a .yaml or .json file."
+        )
+    path = (
+        Path(source).expanduser()
+        if Path(source).suffix.lower() in (".yaml", ".yml", ".json")
+        else recipe_dir / f"{source}.yaml"
+    )
     if not path.is_file():
-        near = difflib.get_close_matches(str(source), recipe_names(), 3, .4)
-        raise FileNotFoundError(f"There is no recipe or file {str(source)!r}.\n" + (f"Did you mean {', '.join(near)}?" if near else f"Recipes: {', '.join(recipe_names())}."))
+        near = difflib.get_close_matches(str(source), recipe_names(), 3, 0.4)
+        raise FileNotFoundError(
+            f"There is no recipe or file {str(source)!r}.\n"
+            + (
+                f"Did you mean {', '.join(near)}?"
+                if near
+                else f"Recipes: {', '.join(recipe_names())}."
+            )
+        )
     values = read_values(path)
-    if not isinstance(values, dict): raise ValueError(f"{path} does not hold names and values.\nWrite one `name: value` a line.")
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} does not hold names and values.\nWrite one `name: value` a line.")
     values.pop("published", None)
     _check_names(values, str(path))
     _check_names(changes)
     return make_config(**values | changes)
 
-def published(recipe:str)->float|None: # Recall@1 in percent, from the paper
+
+def published(recipe: str) -> float | None:  # Recall@1 in percent, from the paper
     "What the paper reports for a recipe; not a measurement of ours."
-    return read_values(recipe_dir/f"{recipe}.yaml").get("published")
+    return read_values(recipe_dir / f"{recipe}.yaml").get("published")
 
 # %% ../nbs/52_config.ipynb #46a9dee7
-def published_settings(recipe:str, # e.g. "cub-vit"; a run of HIER
-                      )->dict: # names of TrainConfig -> values
+def published_settings(
+    recipe: str,  # e.g. "cub-vit"; a run of HIER
+) -> dict:  # names of TrainConfig -> values
     "What the published code runs with: facts from its scripts, in the names of TrainConfig."
     dataset, kind = recipe.split("-")
     if dataset not in ("cub", "cars", "sop", "inshop") or kind not in _published_backbones:
-        raise ValueError(f"{recipe!r} is no published run of HIER.\nThese are {', '.join(r for r in recipe_names() if r.split('-')[-1] in _published_backbones)}.")
+        raise ValueError(
+            f"{recipe!r} is no published run of HIER.\nThese are {', '.join(r for r in recipe_names() if r.split('-')[-1] in _published_backbones)}."
+        )
     small, resnet = dataset in ("cub", "cars"), kind == "resnet50"
     lr = (1e-4 if small else 6e-4) if resnet else 5e-6 if kind == "dino" else 1e-5
-    steps = dict(cub=(5, .5), cars=(10, .5), sop=(25, .3), inshop=(20, .3))[dataset]
+    steps = dict(cub=(5, 0.5), cars=(10, 0.5), sop=(25, 0.3), inshop=(20, 0.3))[dataset]
     return dict(
-        dataset=dataset, backbone=_published_backbones[kind], pretrained=True, image_size=224, eval_size=224, eval_resize=256, min_scale=.08 if resnet else .2,
-        dim=512 if resnet or recipe == "inshop-vit" else 128, # scripts/ViT/hier_Inshop.sh has --emb 512
-        c=.1, clip_radius=2.3, inside=False, freeze_patch_embed=True,
-        freeze_batch_norm=resnet, # on SOP and In-shop "--bn_freeze False", which its parser reads as True
-        loss="PA", loss_settings=dict(margin=.1, alpha=32), loss_weight=1.0, init_class_proxies=False,
-        hier_weight=.5, n_proxies=512, margin=.1, temperature=.1, temperature_start=None, n_neighbors=20, triplets_per_anchor=50, label_bonus=1.0,
-        distinct_ancestors=False, official_negatives=True, across_classes=False, init_hierarchy=False,
-        batch_size=2 * 90, lr_batch=180, images_per_class=2, epochs=100 if small else 150, warmup_epochs=1 if small else 5,
-        lr=lr, head_lr_scale=1.0 if small or resnet else 100.0, hier_lr_scale=50.0, class_lr_scale=1e4,
-        optimizer="adamw", adam_eps=1e-4, weight_decay=1e-2 if small else 1e-4,
-        schedule="step" if resnet else "constant", **(dict(step_epochs=steps[0], step_gamma=steps[1]) if resnet else {}),
-        clip_grad_value=10.0, clip_grad_norm=None, precision="fp16", ema_decay=0.0, chunk=None, val_fraction=0.0, seed=0,
-        recall_ks=dict(sop=(1, 10, 100, 1000), inshop=(1, 10, 20, 30)).get(dataset, (1, 2, 4, 8)))
+        dataset=dataset,
+        backbone=_published_backbones[kind],
+        pretrained=True,
+        image_size=224,
+        eval_size=224,
+        eval_resize=256,
+        min_scale=0.08 if resnet else 0.2,
+        dim=512
+        if resnet or recipe == "inshop-vit"
+        else 128,  # scripts/ViT/hier_Inshop.sh has --emb 512
+        c=0.1,
+        clip_radius=2.3,
+        inside=False,
+        freeze_patch_embed=True,
+        freeze_batch_norm=resnet,  # on SOP and In-shop "--bn_freeze False", which its parser reads as True
+        loss="PA",
+        loss_settings=dict(margin=0.1, alpha=32),
+        loss_weight=1.0,
+        init_class_proxies=False,
+        hier_weight=0.5,
+        n_proxies=512,
+        margin=0.1,
+        temperature=0.1,
+        temperature_start=None,
+        n_neighbors=20,
+        triplets_per_anchor=50,
+        label_bonus=1.0,
+        distinct_ancestors=False,
+        official_negatives=True,
+        across_classes=False,
+        init_hierarchy=False,
+        batch_size=2 * 90,
+        lr_batch=180,
+        images_per_class=2,
+        epochs=100 if small else 150,
+        warmup_epochs=1 if small else 5,
+        lr=lr,
+        head_lr_scale=1.0 if small or resnet else 100.0,
+        hier_lr_scale=50.0,
+        class_lr_scale=1e4,
+        optimizer="adamw",
+        adam_eps=1e-4,
+        weight_decay=1e-2 if small else 1e-4,
+        schedule="step" if resnet else "constant",
+        **(dict(step_epochs=steps[0], step_gamma=steps[1]) if resnet else {}),
+        clip_grad_value=10.0,
+        clip_grad_norm=None,
+        precision="fp16",
+        ema_decay=0.0,
+        chunk=None,
+        val_fraction=0.0,
+        seed=0,
+        recall_ks=dict(sop=(1, 10, 100, 1000), inshop=(1, 10, 20, 30)).get(dataset, (1, 2, 4, 8)),
+    )
 
-_published_backbones = dict(resnet50="resnet50.tv_in1k", deit="deit_small_distilled_patch16_224", vit="vit_small_patch16_224", dino="vit_small_patch16_224.dino")
 
-def recipe_differences(recipe:str # a run of HIER
-                      )->dict: # name -> (published, ours), where they differ
+_published_backbones = dict(
+    resnet50="resnet50.tv_in1k",
+    deit="deit_small_distilled_patch16_224",
+    vit="vit_small_patch16_224",
+    dino="vit_small_patch16_224.dino",
+)
+
+
+def recipe_differences(
+    recipe: str,  # a run of HIER
+) -> dict:  # name -> (published, ours), where they differ
     "Where a recipe is not what was published."
     from hier_nb.losses import create_loss
+
     config = load_config(recipe)
     loss, ours = create_loss(config.loss, 2, 2, **config.loss_settings), asdict(config)
-    ours["eval_resize"] = ours["eval_resize"] or ours["eval_size"] * 256 // 224 # see `create_transform`
+    ours["eval_resize"] = (
+        ours["eval_resize"] or ours["eval_size"] * 256 // 224
+    )  # see `create_transform`
     ours["loss_settings"] = dict(margin=loss.margin, alpha=loss.alpha)
-    return {name: (value, ours[name]) for name, value in published_settings(recipe).items() if ours[name] != value}
+    return {
+        name: (value, ours[name])
+        for name, value in published_settings(recipe).items()
+        if ours[name] != value
+    }
 
 # %% ../nbs/52_config.ipynb #78894576
-def parse_words(words)->dict:
+def parse_words(words) -> dict:
     "`name=value` words to a dict; values are Python literals, or else text. What is text in TrainConfig stays as it was written."
-    out, texts = {}, {f.name for f in fields(TrainConfig) if f.type in (str, str|None)}
+    out, texts = {}, {f.name for f in fields(TrainConfig) if f.type in (str, str | None)}
     for word in words:
         name, eq, value = word.partition("=")
         name = name.strip()
-        if not eq or not name: raise ValueError(f"{word!r} is not of the form name=value.\nWrite e.g. epochs=4.")
+        if not eq or not name:
+            raise ValueError(f"{word!r} is not of the form name=value.\nWrite e.g. epochs=4.")
         literal = _literal(value)
-        out[name] = value if name in texts and not isinstance(literal, (str, type(None))) else literal
+        out[name] = (
+            value if name in texts and not isinstance(literal, (str, type(None))) else literal
+        )
     return out
+
 
 def _literal(text):
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore") # "0x" and the like are text
+            warnings.simplefilter("ignore")  # "0x" and the like are text
             return ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return text
 
 # %% ../nbs/52_config.ipynb #29e74ffa
 @patch
-def save(self:TrainConfig, path):
+def save(self: TrainConfig, path):
     "Write as YAML or JSON, by the path's suffix."
     import yaml
+
     path, values = Path(path).expanduser(), asdict(self) | dict(recall_ks=list(self.recall_ks))
-    text = json.dumps(values, indent=1) if path.suffix.lower() == ".json" else yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    text = (
+        json.dumps(values, indent=1)
+        if path.suffix.lower() == ".json"
+        else yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    )
     path.write_text(text, encoding="utf-8")
 
 # %% ../nbs/52_config.ipynb #73199748
-def config_from(recipe, # see `load_config`
-                names:dict, # e.g. a notebook's globals(); only names of TrainConfig that are not None count
-               )->TrainConfig:
+def config_from(
+    recipe,  # see `load_config`
+    names: dict,  # e.g. a notebook's globals(); only names of TrainConfig that are not None count
+) -> TrainConfig:
     "A recipe, changed by the names that were set; the word 'None' sets None."
-    return load_config(recipe, **{f.name: names[f.name] for f in fields(TrainConfig) if names.get(f.name) is not None})
+    return load_config(
+        recipe,
+        **{f.name: names[f.name] for f in fields(TrainConfig) if names.get(f.name) is not None},
+    )
 
 # %% ../nbs/52_config.ipynb #ef8c8ad0
-def check_runs(defaults:dict, # a notebook's parameters with their defaults
-               runs, # dicts of parameters that replace them
-              )->list: # the runs, with every value in its name's type
+def check_runs(
+    defaults: dict,  # a notebook's parameters with their defaults
+    runs,  # dicts of parameters that replace them
+) -> list:  # the runs, with every value in its name's type
     "Raise ValueError for the first run whose configuration could not be made. A notebook without a parameter `recipe` is left alone."
     if "recipe" not in defaults:
         return list(runs)
@@ -479,14 +751,21 @@ def check_runs(defaults:dict, # a notebook's parameters with their defaults
     return [cast_parameters(run) for run in runs]
 
 # %% ../nbs/52_config.ipynb #fa48bda7
-def lr_factor(step:int, # steps done
-              steps:int, # steps in all
-              per_epoch:int, # steps of an epoch
-              config:TrainConfig,
-             )->float: # what every learning rate is multiplied with
+def lr_factor(
+    step: int,  # steps done
+    steps: int,  # steps in all
+    per_epoch: int,  # steps of an epoch
+    config: TrainConfig,
+) -> float:  # what every learning rate is multiplied with
     "The schedule at a step."
-    if config.schedule == "cosine": return 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
-    return config.step_gamma ** (step // per_epoch // config.step_epochs) if config.schedule == "step" else 1.0
+    if config.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
+    return (
+        config.step_gamma ** (step // per_epoch // config.step_epochs)
+        if config.schedule == "step"
+        else 1.0
+    )
+
 
 def set_lr(optimizer, step, steps, per_epoch, config):
     "Set the groups' learning rates for this step."

@@ -14,64 +14,112 @@ from .layouts import check_sizes, load_cars, load_cub, load_folder, load_inshop,
 from .pictures import ImageDataset, find_unreadable
 
 # %% ../nbs/19_datasets.ipynb #4f1381c8
-_loaders = dict(emoji=load_emoji, openmoji=load_openmoji, cub=load_cub, cars=load_cars, sop=load_sop, inshop=load_inshop, folder=load_folder)
-_rendered = ("emoji", "openmoji") # made by us, so never unreadable and decoded already
+_loaders = dict(
+    emoji=load_emoji,
+    openmoji=load_openmoji,
+    cub=load_cub,
+    cars=load_cars,
+    sop=load_sop,
+    inshop=load_inshop,
+    folder=load_folder,
+)
+_rendered = ("emoji", "openmoji")  # made by us, so never unreadable and decoded already
 
-def load_dataset(name:str, # "emoji", "openmoji", "cub", "cars", "sop", "inshop" or "folder"
-                 root=None, # where it lies; None for emoji and openmoji: the cache, see `hier_nb.emoji.cache_dir`
-                 split:str="train", # "train" or "eval"; they share no class. In-shop also has "query" and "gallery"
-                 transform=None, # uint8 (3, H, W) -> tensor
-                 short_side:int|None=None, # pixels: decode files once to a cache of this size; None: decode each time
-                 errors:str="raise", # or "skip": pictures that cannot be read are left out, after one pass over all of them
-                 workers:int=0, # processes that build the cache
-                 **kwargs, # the dataset's own settings, e.g. size=96, protocol="style", seed=1
-                )->ImageDataset:
+
+def load_dataset(
+    name: str,  # "emoji", "openmoji", "cub", "cars", "sop", "inshop" or "folder"
+    root=None,  # where it lies; None for emoji and openmoji: the cache, see `hier_nb.emoji.cache_dir`
+    split: str = "train",  # "train" or "eval"; they share no class. In-shop also has "query" and "gallery"
+    transform=None,  # uint8 (3, H, W) -> tensor
+    short_side: int
+    | None = None,  # pixels: decode files once to a cache of this size; None: decode each time
+    errors: str = "raise",  # or "skip": pictures that cannot be read are left out, after one pass over all of them
+    workers: int = 0,  # processes that build the cache
+    **kwargs,  # the dataset's own settings, e.g. size=96, protocol="style", seed=1
+) -> ImageDataset:
     "A dataset by name. Where the npm registry cannot be reached, `openmoji` stands in for `emoji`, with a warning."
     if name not in _loaders:
         near = difflib.get_close_matches(str(name), _loaders, 1)
-        raise ValueError(f"dataset {name!r} is unknown.\n" + (f"Did you mean {near[0]!r}?" if near else f"Choose one of: {', '.join(_loaders)}."))
-    if errors not in ("raise", "skip"): raise ValueError(f"errors={errors!r} is unknown.\nChoose 'raise' or 'skip'.")
+        raise ValueError(
+            f"dataset {name!r} is unknown.\n"
+            + (f"Did you mean {near[0]!r}?" if near else f"Choose one of: {', '.join(_loaders)}.")
+        )
+    if errors not in ("raise", "skip"):
+        raise ValueError(f"errors={errors!r} is unknown.\nChoose 'raise' or 'skip'.")
     check_settings(name, kwargs)
-    try: ds = _loaders[name](root, split, transform=transform, **kwargs)
+    try:
+        ds = _loaders[name](root, split, transform=transform, **kwargs)
     except (ConnectionError, FileNotFoundError) as e:
-        if name != "emoji": raise
-        warnings.warn(f"emoji is replaced by openmoji, a smaller task with other classes: {str(e).splitlines()[0]}", stacklevel=2)
-        return load_openmoji(root, split, transform=transform, **{k: v for k, v in kwargs.items() if k == "size"})
-    if name in _rendered: return ds
-    if short_side: return decoded(ds, cache_dir()/"decoded", short_side, errors, workers)
+        if name != "emoji":
+            raise
+        warnings.warn(
+            f"emoji is replaced by openmoji, a smaller task with other classes: {str(e).splitlines()[0]}",
+            stacklevel=2,
+        )
+        return load_openmoji(
+            root, split, transform=transform, **{k: v for k, v in kwargs.items() if k == "size"}
+        )
+    if name in _rendered:
+        return ds
+    if short_side:
+        return decoded(ds, cache_dir() / "decoded", short_side, errors, workers)
     return ds.without_unreadable() if errors == "skip" else ds
 
 # %% ../nbs/19_datasets.ipynb #a8315365
-def check_settings(name:str, # see `load_dataset`; a name that it does not know is left alone
-                   settings:dict, # of that dataset
-                   where:str="", # for the sentence
-                  )->list: # (name, value, type or None) of each
+def check_settings(
+    name: str,  # see `load_dataset`; a name that it does not know is left alone
+    settings: dict,  # of that dataset
+    where: str = "",  # for the sentence
+) -> list:  # (name, value, type or None) of each
     "Settings of a dataset with their types; raises ValueError, with the nearest name, for one that it does not have."
     if name not in _loaders:
         return [(k, v, None) for k, v in settings.items()]
-    known = {k: p.annotation for k, p in inspect.signature(_loaders[name]).parameters.items() if k not in ("root", "split", "transform")}
-    known |= {k: p.annotation for k, p in inspect.signature(load_dataset).parameters.items() if k in ("short_side", "errors")}
+    known = {
+        k: p.annotation
+        for k, p in inspect.signature(_loaders[name]).parameters.items()
+        if k not in ("root", "split", "transform")
+    }
+    known |= {
+        k: p.annotation
+        for k, p in inspect.signature(load_dataset).parameters.items()
+        if k in ("short_side", "errors")
+    }
     for k in settings:
         if k not in known:
             near = difflib.get_close_matches(k, known, 1)
-            raise ValueError(f"{name} has no setting {k!r}{f' ({where})' if where else ''}.\n" +
-                             (f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(sorted(known))}."))
-    return [(k, v, None if known[k] is inspect.Parameter.empty else known[k]) for k, v in settings.items()]
+            raise ValueError(
+                f"{name} has no setting {k!r}{f' ({where})' if where else ''}.\n"
+                + (f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(sorted(known))}.")
+            )
+    return [
+        (k, v, None if known[k] is inspect.Parameter.empty else known[k])
+        for k, v in settings.items()
+    ]
 
 # %% ../nbs/19_datasets.ipynb #ae101d81
-def check_dataset(name:str, # see `load_dataset`
-                  root=None, # see `load_dataset`
-                  progress:bool=True,
-                 )->tuple: # table with a row per split, and a list of sentences about what is wrong
+def check_dataset(
+    name: str,  # see `load_dataset`
+    root=None,  # see `load_dataset`
+    progress: bool = True,
+) -> tuple:  # table with a row per split, and a list of sentences about what is wrong
     "Count and decode every picture of every split."
     import pandas as pd
+
     rows, wrong = {}, []
     for split in ("train", "query", "gallery") if name == "inshop" else ("train", "eval"):
-        with warnings.catch_warnings(): warnings.simplefilter("ignore", UserWarning); ds = load_dataset(name, root, split)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            ds = load_dataset(name, root, split)
         bad = find_unreadable(ds.images, progress=progress)
         counts = ds.labels.bincount(minlength=len(ds.class_names))
-        rows[split] = {"pictures": len(ds), "classes": int((counts > 0).sum()), "smallest class": int(counts[counts > 0].min()), "largest class": int(counts.max()),
-                       "levels": " → ".join(ds.taxonomy.levels) if ds.taxonomy else "none", "unreadable": len(bad)}
+        rows[split] = {
+            "pictures": len(ds),
+            "classes": int((counts > 0).sum()),
+            "smallest class": int(counts[counts > 0].min()),
+            "largest class": int(counts.max()),
+            "levels": " → ".join(ds.taxonomy.levels) if ds.taxonomy else "none",
+            "unreadable": len(bad),
+        }
         wrong += ([s] if (s := check_sizes(ds)) else []) + list(bad.values())
     return pd.DataFrame(rows).T, wrong
 
@@ -80,12 +128,16 @@ def data_check_cli(argv=None):
     "hier-nb-data-check NAME [ROOT]: table of splits, classes, pictures, unreadable files of a dataset."
     argv = sys.argv[1:] if argv is None else argv
     if not 1 <= len(argv) <= 2 or argv[0] in ("-h", "--help"):
-        print(data_check_cli.__doc__); return 0 if argv and argv[0] in ("-h", "--help") else 2
-    try: table, wrong = check_dataset(*argv)
-    except (ValueError, OSError, ImportError) as e: # ConnectionError is an OSError
+        print(data_check_cli.__doc__)
+        return 0 if argv and argv[0] in ("-h", "--help") else 2
+    try:
+        table, wrong = check_dataset(*argv)
+    except (ValueError, OSError, ImportError) as e:  # ConnectionError is an OSError
         print(e, file=sys.stderr)
         return 2
     print(table.to_string())
-    for w in wrong[:20]: print(w)
-    if len(wrong) > 20: print(f"… and {len(wrong) - 20} more")
+    for w in wrong[:20]:
+        print(w)
+    if len(wrong) > 20:
+        print(f"… and {len(wrong) - 20} more")
     return int(bool(wrong))

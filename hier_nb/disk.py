@@ -16,94 +16,150 @@ from .geometry import clip_shell, dist, expmap0, logmap0, mobius_add, pairwise_d
 pull = dict(color="#c62828", ls="-", lw=1.2)  # what should come nearer
 push = dict(color="#1565c0", ls=":", lw=1.4)  # what should move away
 
-def plot_disk(c:float=0.1, # the ball has curvature -c
-              clip_radius:float|None=2.3, # r; None: no shell
-              ax=None):
+
+def plot_disk(
+    c: float = 0.1,  # the ball has curvature -c
+    clip_radius: float | None = 2.3,  # r; None: no shell
+    ax=None,
+):
     "An empty disk: border, clip shell, centre."
     import matplotlib.pyplot as plt
-    if ax is None: ax = plt.subplots(figsize=(4, 4))[1]
+
+    if ax is None:
+        ax = plt.subplots(figsize=(4, 4))[1]
     R = 1 / math.sqrt(c)
     ax.add_patch(plt.Circle((0, 0), R, fill=False, color="k", lw=1))
-    if clip_radius: ax.add_patch(plt.Circle((0, 0), clip_shell(clip_radius, c), fill=False, color="k", lw=.7, ls="--"))
-    ax.plot(0, 0, "+", color="grey", ms=5, mew=.8)
-    ax.set(xlim=(-1.02 * R, 1.02 * R), ylim=(-1.02 * R, 1.02 * R), aspect="equal"); ax.axis("off")
+    if clip_radius:
+        ax.add_patch(
+            plt.Circle((0, 0), clip_shell(clip_radius, c), fill=False, color="k", lw=0.7, ls="--")
+        )
+    ax.plot(0, 0, "+", color="grey", ms=5, mew=0.8)
+    ax.set(xlim=(-1.02 * R, 1.02 * R), ylim=(-1.02 * R, 1.02 * R), aspect="equal")
+    ax.axis("off")
     return ax
 
 # %% ../nbs/01_disk.ipynb #36dcc2f7
-def geodesic(x:Tensor, # start in the ball, (..., D)
-             y:Tensor, # end, (..., D)
-             c:float=0.1, # the ball has curvature -c
-             n:int=32, # points on the way
-            )->Tensor: # (..., n, D), evenly spaced in hyperbolic length
+def geodesic(
+    x: Tensor,  # start in the ball, (..., D)
+    y: Tensor,  # end, (..., D)
+    c: float = 0.1,  # the ball has curvature -c
+    n: int = 32,  # points on the way
+) -> Tensor:  # (..., n, D), evenly spaced in hyperbolic length
     "Points on the shortest path ([Ganea et al. 2018](https://arxiv.org/abs/1805.09112), eq. 11)."
     t = torch.linspace(0, 1, n, dtype=x.dtype, device=x.device)[:, None]
     step = logmap0(mobius_add(-x, y, c), c)
     return mobius_add(x[..., None, :], expmap0(t * step[..., None, :], c), c)
 
 # %% ../nbs/01_disk.ipynb #4fa2904d
-def plot_geodesics(x:Tensor, # starts, (N, 2)
-                   y:Tensor, # ends, (N, 2)
-                   c:float=0.1, # the ball has curvature -c
-                   ax=None, **style): # matplotlib's line properties
+def plot_geodesics(
+    x: Tensor,  # starts, (N, 2)
+    y: Tensor,  # ends, (N, 2)
+    c: float = 0.1,  # the ball has curvature -c
+    ax=None,
+    **style,
+):  # matplotlib's line properties
     "Arcs between pairs of points, as one collection."
     from matplotlib.collections import LineCollection
+
     ax = ax or plot_disk(c)
-    ax.add_collection(LineCollection(list(geodesic(x, y, c).numpy()), colors=style.pop("color", "grey"),
-                                     linewidths=style.pop("lw", .8), linestyles=style.pop("ls", "-"), **style))
+    ax.add_collection(
+        LineCollection(
+            list(geodesic(x, y, c).numpy()),
+            colors=style.pop("color", "grey"),
+            linewidths=style.pop("lw", 0.8),
+            linestyles=style.pop("ls", "-"),
+            **style,
+        )
+    )
     return ax
 
 # %% ../nbs/01_disk.ipynb #0044c9cd
-def plot_contours(x:Tensor, # a point in the disk, (2,)
-                  c:float=0.1, # the ball has curvature -c
-                  levels=(1, 2, 3, 4, 6, 8), # distances
-                  ax=None):
+def plot_contours(
+    x: Tensor,  # a point in the disk, (2,)
+    c: float = 0.1,  # the ball has curvature -c
+    levels=(1, 2, 3, 4, 6, 8),  # distances
+    ax=None,
+):
     "Lines of equal hyperbolic distance from `x`."
     ax = ax or plot_disk(c)
     R = 1 / math.sqrt(c)
     s = torch.linspace(-R, R, 300, dtype=torch.float64)
     grid = torch.stack(torch.meshgrid(s, s, indexing="xy"), -1).reshape(-1, 2)
-    inside = c * grid.square().sum(1) < .9999
-    d = torch.where(inside, dist(torch.where(inside[:, None], grid, 0), x.double(), c), torch.nan).reshape(300, 300)
-    lines = ax.contour(s, s, d, levels, linewidths=.7, cmap="viridis_r"); ax.clabel(lines, fontsize=6)
+    inside = c * grid.square().sum(1) < 0.9999
+    d = torch.where(
+        inside, dist(torch.where(inside[:, None], grid, 0), x.double(), c), torch.nan
+    ).reshape(300, 300)
+    lines = ax.contour(s, s, d, levels, linewidths=0.7, cmap="viridis_r")
+    ax.clabel(lines, fontsize=6)
     ax.plot(*x, "o", color="k", ms=4)
     return ax
 
 # %% ../nbs/01_disk.ipynb #c43be9b1
-def plot_points(x:Tensor, # samples in the disk, (N, 2)
-                labels=None, # integers, (N,), coloured by class
-                proxies:Tensor|None=None, # (P, 2)
-                c:float=0.1, # the ball has curvature -c
-                clip_radius:float|None=2.3,
-                ax=None):
+def plot_points(
+    x: Tensor,  # samples in the disk, (N, 2)
+    labels=None,  # integers, (N,), coloured by class
+    proxies: Tensor | None = None,  # (P, 2)
+    c: float = 0.1,  # the ball has curvature -c
+    clip_radius: float | None = 2.3,
+    ax=None,
+):
     "Samples and proxies in the disk."
     ax = ax or plot_disk(c, clip_radius)
     ax.scatter(x[:, 0], x[:, 1], s=5, c="grey" if labels is None else class_colors(labels), lw=0)
-    if proxies is not None: ax.scatter(proxies[:, 0], proxies[:, 1], s=9, c="k", lw=0)
+    if proxies is not None:
+        ax.scatter(proxies[:, 0], proxies[:, 1], s=9, c="k", lw=0)
     return ax
 
 # %% ../nbs/01_disk.ipynb #a8ad1923
-def class_colors(labels)->np.ndarray: # (N, 4), the same class always the same colour
+def class_colors(labels) -> np.ndarray:  # (N, 4), the same class always the same colour
     "Colours for integer labels; up to ten classes get distinct ones (Okabe & Ito's, chosen for colour-blind readers, grey, brown and violet), many a wheel."
     labels = np.asarray(labels)
     from matplotlib import colormaps, colors
-    few = ["#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#999999", "#7F5539", "#6A3D9A"]
-    if labels.size and 0 <= labels.min() and labels.max() < len(few): return np.array([colors.to_rgba(c) for c in few])[labels]
+
+    few = [
+        "#E69F00",
+        "#56B4E9",
+        "#009E73",
+        "#F0E442",
+        "#0072B2",
+        "#D55E00",
+        "#CC79A7",
+        "#999999",
+        "#7F5539",
+        "#6A3D9A",
+    ]
+    if labels.size and 0 <= labels.min() and labels.max() < len(few):
+        return np.array([colors.to_rgba(c) for c in few])[labels]
     return colormaps["twilight_shifted"]((labels * 0.618034) % 1)
 
 # %% ../nbs/01_disk.ipynb #33b23a07
-def plot_radii(x:Tensor, # samples in the ball, (N, D)
-               proxies:Tensor|None=None, # (P, D)
-               c:float=0.1, # the ball has curvature -c
-               clip_radius:float|None=2.3,
-               ax=None):
+def plot_radii(
+    x: Tensor,  # samples in the ball, (N, D)
+    proxies: Tensor | None = None,  # (P, D)
+    c: float = 0.1,  # the ball has curvature -c
+    clip_radius: float | None = 2.3,
+    ax=None,
+):
     "Histogram of the distance to the centre, for samples and proxies."
     import matplotlib.pyplot as plt
-    if ax is None: ax = plt.subplots(figsize=(4.5, 2.4))[1]
+
+    if ax is None:
+        ax = plt.subplots(figsize=(4.5, 2.4))[1]
     depth = lambda p: dist(torch.zeros_like(p), p, c).numpy()
     top = 2 * clip_radius * 1.05 if clip_radius else float(depth(x).max()) * 1.05
     bins = np.linspace(0, top, 60)
     for p, name, color in ((x, "samples", "#56B4E9"), (proxies, "proxies", "k")):
-        if p is not None: ax.hist(depth(p), bins, weights=np.full(len(p), 1 / len(p)), color=color, alpha=.6, label=f"{name} ({len(p)})")
-    if clip_radius: ax.axvline(2 * clip_radius, ls="--", color="k", lw=.8)
-    ax.set(xlabel=f"hyperbolic distance to the centre, c = {c}; dashed: clip shell", ylabel="share"); ax.legend(fontsize=7)
+        if p is not None:
+            ax.hist(
+                depth(p),
+                bins,
+                weights=np.full(len(p), 1 / len(p)),
+                color=color,
+                alpha=0.6,
+                label=f"{name} ({len(p)})",
+            )
+    if clip_radius:
+        ax.axvline(2 * clip_radius, ls="--", color="k", lw=0.8)
+    ax.set(xlabel=f"hyperbolic distance to the centre, c = {c}; dashed: clip shell", ylabel="share")
+    ax.legend(fontsize=7)
     return ax

@@ -16,27 +16,48 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 # %% ../nbs/50_distributed.ipynb #54d47a1d
-def rank()->int: return dist.get_rank() if dist.is_initialized() else 0
-def world_size()->int: return dist.get_world_size() if dist.is_initialized() else 1
-def is_main()->bool: return rank() == 0
+def rank() -> int:
+    return dist.get_rank() if dist.is_initialized() else 0
 
-def local_device(device:str|None=None)->torch.device: # the argument, or this rank's GPU, or the CPU
+
+def world_size() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def is_main() -> bool:
+    return rank() == 0
+
+
+def local_device(
+    device: str | None = None,
+) -> torch.device:  # the argument, or this rank's GPU, or the CPU
     "Where this rank computes."
-    if device: return torch.device(device)
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count()) if torch.cuda.is_available() else torch.device("cpu")
+    if device:
+        return torch.device(device)
+    return (
+        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)) % torch.cuda.device_count())
+        if torch.cuda.is_available()
+        else torch.device("cpu")
+    )
 
 # %% ../nbs/50_distributed.ipynb #2bb7df24
 @contextmanager
-def process_group(device:str|None=None, # see `local_device`
-                  minutes:float=30, # after which a rank that waits gives up
-                 ):
+def process_group(
+    device: str | None = None,  # see `local_device`
+    minutes: float = 30,  # after which a rank that waits gives up
+):
     "Join the group that `torchrun` or `launch` describes in the environment; does nothing in a single process."
-    if "RANK" not in os.environ or dist.is_initialized(): yield local_device(device); return
+    if "RANK" not in os.environ or dist.is_initialized():
+        yield local_device(device)
+        return
     where = local_device(device)
-    if where.type == "cuda": torch.cuda.set_device(where)
-    dist.init_process_group("nccl" if where.type == "cuda" else "gloo", timeout=timedelta(minutes=minutes))
+    if where.type == "cuda":
+        torch.cuda.set_device(where)
+    dist.init_process_group(
+        "nccl" if where.type == "cuda" else "gloo", timeout=timedelta(minutes=minutes)
+    )
     yield where
-    dist.destroy_process_group() # not after an exception: the others would notice our leaving before our reason is written down
+    dist.destroy_process_group()  # not after an exception: the others would notice our leaving before our reason is written down
 
 # %% ../nbs/50_distributed.ipynb #1bc1066f
 class _Gather(torch.autograd.Function):
@@ -46,15 +67,19 @@ class _Gather(torch.autograd.Function):
         out = [torch.empty_like(x) for _ in range(world_size())]
         dist.all_gather(out, x)
         return torch.cat(out)
+
     @staticmethod
     def backward(ctx, g):
         g = g.contiguous().clone()
         dist.all_reduce(g)
         return g.chunk(world_size())[rank()]
 
-def gather(x:Tensor, # this rank's rows, (B / W, ...), as many on every rank
-           *, check:bool=True, # ask first whether all ranks have as many; False saves a GPU the wait, where that is certain
-          )->Tensor: # all ranks' rows in the order of ranks, (B, ...)
+
+def gather(
+    x: Tensor,  # this rank's rows, (B / W, ...), as many on every rank
+    *,
+    check: bool = True,  # ask first whether all ranks have as many; False saves a GPU the wait, where that is certain
+) -> Tensor:  # all ranks' rows in the order of ranks, (B, ...)
     "Rows of all ranks; the gradient of each goes back to its rank, summed over what all ranks ask of it."
     if world_size() == 1:
         return x
@@ -63,33 +88,56 @@ def gather(x:Tensor, # this rank's rows, (B / W, ...), as many on every rank
     return _Gather.apply(x)
 
 # %% ../nbs/50_distributed.ipynb #5206f547
-_dtypes = [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8, torch.bool,
-           torch.complex64, torch.complex128]
+_dtypes = [
+    torch.float32,
+    torch.float64,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint8,
+    torch.bool,
+    torch.complex64,
+    torch.complex128,
+]
 _most_dims = 8
 
-def _outlines(x:Tensor)->list: # (dtype, shape) of every rank's tensor, in the order of ranks
+
+def _outlines(x: Tensor) -> list:  # (dtype, shape) of every rank's tensor, in the order of ranks
     shape = list(x.shape)[:_most_dims]
     dtype = _dtypes.index(x.dtype) if x.dtype in _dtypes else -1
-    mine = torch.tensor([dtype, len(shape), *shape, *[0] * (_most_dims - len(shape))], device=x.device)
+    mine = torch.tensor(
+        [dtype, len(shape), *shape, *[0] * (_most_dims - len(shape))], device=x.device
+    )
     every = [torch.empty_like(mine) for _ in range(world_size())]
     dist.all_gather(every, mine)
-    return [(row[0], tuple(row[2:2 + row[1]])) for row in torch.stack(every).tolist()]
+    return [(row[0], tuple(row[2 : 2 + row[1]])) for row in torch.stack(every).tolist()]
 
-def _check_outlines(outlines, even=True): # even: rows are counted, too
+
+def _check_outlines(outlines, even=True):  # even: rows are counted, too
     rows = any(not shape for _, shape in outlines)
     alike = len({(dtype, shape if even else shape[1:]) for dtype, shape in outlines}) == 1
     if alike and not rows:
         return
-    told = ", ".join(f"{shape} of {str(_dtypes[dtype]).removeprefix('torch.')} on rank {r}" for r, (dtype, shape) in enumerate(outlines))
+    told = ", ".join(
+        f"{shape} of {str(_dtypes[dtype]).removeprefix('torch.')} on rank {r}"
+        for r, (dtype, shape) in enumerate(outlines)
+    )
     if rows:
         raise ValueError(f"A number by itself has no rows to gather: {told}.\nPass x[None].")
     remedy = "Pass as many rows of one shape and dtype on every rank, or gather without gradient with gather_uneven."
-    raise ValueError(f"The ranks hold different tensors: {told}.\n" + (remedy if even else "Pass rows of one shape and dtype on every rank."))
+    raise ValueError(
+        f"The ranks hold different tensors: {told}.\n"
+        + (remedy if even else "Pass rows of one shape and dtype on every rank.")
+    )
 
 # %% ../nbs/50_distributed.ipynb #0c07c7a5
 @torch.no_grad()
-def gather_uneven(x:Tensor, # this rank's rows, (n, ...); n may differ between ranks
-                 )->Tensor: # all ranks' rows in the order of ranks
+def gather_uneven(
+    x: Tensor,  # this rank's rows, (n, ...); n may differ between ranks
+) -> Tensor:  # all ranks' rows in the order of ranks
     "Rows of all ranks, however many each has; no gradient."
     if world_size() == 1:
         return x
@@ -102,44 +150,51 @@ def gather_uneven(x:Tensor, # this rank's rows, (n, ...); n may differ between r
     return torch.cat([o[:s] for o, s in zip(out, sizes)])
 
 # %% ../nbs/50_distributed.ipynb #f56e7317
-def shard(n:int)->range: # this rank's part of range(n)
+def shard(n: int) -> range:  # this rank's part of range(n)
     "Every W-th number, starting at the rank."
     return range(rank(), n, world_size())
 
+
 @torch.no_grad()
-def unshard(x:Tensor, # this rank's rows, in the order of `shard(n)`
-            n:int, # rows in all
-           )->Tensor: # (n, ...), in the dataset's order
+def unshard(
+    x: Tensor,  # this rank's rows, in the order of `shard(n)`
+    n: int,  # rows in all
+) -> Tensor:  # (n, ...), in the dataset's order
     "Put the ranks' rows together again."
     every = gather_uneven(x)
     order = torch.cat([torch.arange(r, n, world_size()) for r in range(world_size())]).to(x.device)
     return torch.empty_like(every).index_copy_(0, order, every)
 
 # %% ../nbs/50_distributed.ipynb #2358913b
-class _Packer(pickle.Pickler): # tensors stay outside
+class _Packer(pickle.Pickler):  # tensors stay outside
     def __init__(self, file):
         super().__init__(file)
         self.tensors = []
+
     def persistent_id(self, x):
         if not isinstance(x, Tensor):
             return None
         self.tensors.append(x.detach())
         return len(self.tensors) - 1
 
+
 class _Unpacker(pickle.Unpickler):
     def __init__(self, file, tensors):
         super().__init__(file)
         self.tensors = tensors
+
     def persistent_load(self, number):
         return self.tensors[number]
 
-def _pack(obj): # -> bytes, tensors
+
+def _pack(obj):  # -> bytes, tensors
     file = io.BytesIO()
     packer = _Packer(file)
     packer.dump(obj)
     return file.getvalue(), packer.tensors
 
-def _portable(error): # an exception that every rank can read
+
+def _portable(error):  # an exception that every rank can read
     try:
         pickle.loads(pickle.dumps(error))
         return error
@@ -147,8 +202,9 @@ def _portable(error): # an exception that every rank can read
         return RuntimeError(f"{type(error).__name__}: {error}")
 
 # %% ../nbs/50_distributed.ipynb #0334c349
-def broadcast_from_main(f, # called on the main rank only, without arguments
-                       ): # what it returned there: tensors (on the CPU), numbers, words, and lists and dicts of them
+def broadcast_from_main(
+    f,  # called on the main rank only, without arguments
+):  # what it returned there: tensors (on the CPU), numbers, words, and lists and dicts of them
     "Do something on the main rank and tell all ranks what came of it: the result, or the exception."
     if world_size() == 1:
         return f()
@@ -167,15 +223,22 @@ def broadcast_from_main(f, # called on the main rank only, without arguments
     tensors = [_from_main(t) for t in tensors]
     return result if is_main() else _Unpacker(io.BytesIO(message[0]), tensors).load()
 
-def _from_main(x): # a tensor of any dtype, as its bytes
-    where = torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else torch.device("cpu")
+
+def _from_main(x):  # a tensor of any dtype, as its bytes
+    where = (
+        torch.device("cuda", torch.cuda.current_device())
+        if dist.get_backend() == "nccl"
+        else torch.device("cpu")
+    )
     whole = x.to(where).contiguous()
     if whole.numel():
         dist.broadcast(whole.reshape(-1).view(torch.uint8), 0)
     return whole.cpu()
 
-def on_every_rank(f, # called on every rank, without arguments
-                 ): # what it returned on this one
+
+def on_every_rank(
+    f,  # called on every rank, without arguments
+):  # what it returned on this one
     "Do something on all ranks; where it fails on one, all raise. Returns when all are through."
     if world_size() == 1:
         return f()
@@ -197,27 +260,39 @@ def on_every_rank(f, # called on every rank, without arguments
 # %% ../nbs/50_distributed.ipynb #80622416
 class GatheredBatchNorm(nn.Module):
     "A BatchNorm whose statistics are those of all ranks' batches; its tensors, and their names, are those of the layer it replaces."
-    def __init__(self, layer:nn.modules.batchnorm._BatchNorm):
+
+    def __init__(self, layer: nn.modules.batchnorm._BatchNorm):
         super().__init__()
         for name, value in layer._parameters.items():
             self.register_parameter(name, value)
         for name, value in layer._buffers.items():
             self.register_buffer(name, value)
         self.eps, self.momentum, self.num_features = layer.eps, layer.momentum, layer.num_features
-        self.drop, self.act = getattr(layer, "drop", nn.Identity()), getattr(layer, "act", nn.Identity()) # timm's layers carry theirs
+        self.drop, self.act = (
+            getattr(layer, "drop", nn.Identity()),
+            getattr(layer, "act", nn.Identity()),
+        )  # timm's layers carry theirs
         self.train(layer.training)
+
     def forward(self, x):
         if self.training:
-            y = self._by_whole_batch(x.float() if x.dtype in (torch.float16, torch.bfloat16) else x).to(x.dtype)
+            y = self._by_whole_batch(
+                x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+            ).to(x.dtype)
         else:
-            y = F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+            y = F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps
+            )
         return self.act(self.drop(y))
+
     def _by_whole_batch(self, x):
         dims, shape = [d for d in range(x.ndim) if d != 1], (1, -1) + (1,) * (x.ndim - 2)
         n = _sum_over_ranks(x.new_full((1,), x.numel() / x.shape[1]))
         if n.item() <= 1:
-            raise ValueError(f"BatchNorm got {n.item():.0f} value per channel from all ranks together.\n"
-                             "Pass a larger batch, or freeze_batch_norm=True.")
+            raise ValueError(
+                f"BatchNorm got {n.item():.0f} value per channel from all ranks together.\n"
+                "Pass a larger batch, or freeze_batch_norm=True."
+            )
         mean = _sum_over_ranks(x.sum(dims)) / n
         centred = x - mean.view(shape)
         var = _sum_over_ranks(centred.square().sum(dims)) / n
@@ -225,8 +300,9 @@ class GatheredBatchNorm(nn.Module):
         scale = (var + self.eps).rsqrt()
         y = centred * (scale if self.weight is None else scale * self.weight).view(shape)
         return y if self.bias is None else y + self.bias.view(shape)
+
     @torch.no_grad()
-    def _remember(self, mean, var): # in the running statistics
+    def _remember(self, mean, var):  # in the running statistics
         if self.running_mean is None:
             return
         self.num_batches_tracked += 1
@@ -234,33 +310,57 @@ class GatheredBatchNorm(nn.Module):
         self.running_mean.lerp_(mean.to(self.running_mean), share)
         self.running_var.lerp_(var.to(self.running_var), share)
 
-def _sum_over_ranks(x): # with gradient
+
+def _sum_over_ranks(x):  # with gradient
     from torch.distributed.nn.functional import all_reduce
+
     return all_reduce(x) if world_size() > 1 else x
 
 # %% ../nbs/50_distributed.ipynb #e2a97530
-def batch_norms(module:nn.Module)->dict: # name -> layer
+def batch_norms(module: nn.Module) -> dict:  # name -> layer
     "Layers whose statistics change while they train: BatchNorm in training mode, and its relatives that keep running statistics."
-    kinds = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm, GatheredBatchNorm)
-    return {name: layer for name, layer in module.named_modules()
-            if isinstance(layer, kinds) and layer.training and getattr(layer, "running_mean", None) is not None}
+    kinds = (
+        nn.modules.batchnorm._BatchNorm,
+        nn.modules.instancenorm._InstanceNorm,
+        GatheredBatchNorm,
+    )
+    return {
+        name: layer
+        for name, layer in module.named_modules()
+        if isinstance(layer, kinds)
+        and layer.training
+        and getattr(layer, "running_mean", None) is not None
+    }
 
-def sync_batch_norm(module:nn.Module, # changed in place; frozen BatchNorm, in evaluation mode, stays as it is
-                    device:torch.device|str="cpu", # where it will run
-                   )->nn.Module:
+
+def sync_batch_norm(
+    module: nn.Module,  # changed in place; frozen BatchNorm, in evaluation mode, stays as it is
+    device: torch.device | str = "cpu",  # where it will run
+) -> nn.Module:
     "Let BatchNorm that trains see the batch of all ranks."
-    layers = {name: layer for name, layer in batch_norms(module).items() if isinstance(layer, nn.modules.batchnorm._BatchNorm)}
+    layers = {
+        name: layer
+        for name, layer in batch_norms(module).items()
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm)
+    }
     for name, layer in layers.items():
         parent = module.get_submodule(name.rpartition(".")[0])
-        setattr(parent, name.rpartition(".")[2], _synced(layer) if torch.device(device).type == "cuda" else GatheredBatchNorm(layer))
+        setattr(
+            parent,
+            name.rpartition(".")[2],
+            _synced(layer) if torch.device(device).type == "cuda" else GatheredBatchNorm(layer),
+        )
     return module
+
 
 def _synced(layer):
     from timm.layers import convert_sync_batchnorm
+
     return convert_sync_batchnorm(layer)
 
+
 @torch.no_grad()
-def broadcast_buffers(module:nn.Module):
+def broadcast_buffers(module: nn.Module):
     "Give every rank the main rank's buffers: running statistics above all."
     for buffer in module.buffers() if world_size() > 1 else ():
         whole = buffer.contiguous()
@@ -268,35 +368,62 @@ def broadcast_buffers(module:nn.Module):
         buffer.copy_(whole)
 
 # %% ../nbs/50_distributed.ipynb #b0782344
-def launch(f, # a function from a module
-           *args, # picklable
-           ranks:int=2, # processes on this machine
-           **kwargs, # picklable
-          )->dict: # rank -> what f returned there
+def launch(
+    f,  # a function from a module
+    *args,  # picklable
+    ranks: int = 2,  # processes on this machine
+    **kwargs,  # picklable
+) -> dict:  # rank -> what f returned there
     "Run `f` on several ranks. Raises RuntimeError with the traceback of the first rank that failed."
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-    if getattr(f, "__module__", "__main__") == "__main__":
-        raise ValueError(f"{getattr(f, '__name__', f)} is defined in this notebook, and a new process cannot see it.\nMove it into a module and import it.")
-    if ranks < 1: raise ValueError(f"ranks={ranks}.\nPass at least 1.")
-    config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=ranks, rdzv_backend="c10d", rdzv_endpoint="localhost:0", run_id=uuid.uuid4().hex,
-                          start_method="spawn", max_restarts=0, monitor_interval=.2)
-    log = logging.getLogger("torch"); level = log.level; log.setLevel(logging.CRITICAL) # what matters is raised below
-    try: return elastic_launch(config, _entry)(f, args, kwargs, max(1, torch.get_num_threads() // ranks))
-    except ChildFailedError as e: raise RuntimeError(_why(min(e.failures.values(), key=lambda f: f.timestamp))) from None
-    finally: log.setLevel(level)
 
-def _why(failure): # a rank's traceback, or how it ended
+    if getattr(f, "__module__", "__main__") == "__main__":
+        raise ValueError(
+            f"{getattr(f, '__name__', f)} is defined in this notebook, and a new process cannot see it.\nMove it into a module and import it."
+        )
+    if ranks < 1:
+        raise ValueError(f"ranks={ranks}.\nPass at least 1.")
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=ranks,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        run_id=uuid.uuid4().hex,
+        start_method="spawn",
+        max_restarts=0,
+        monitor_interval=0.2,
+    )
+    log = logging.getLogger("torch")
+    level = log.level
+    log.setLevel(logging.CRITICAL)  # what matters is raised below
+    try:
+        return elastic_launch(config, _entry)(
+            f, args, kwargs, max(1, torch.get_num_threads() // ranks)
+        )
+    except ChildFailedError as e:
+        raise RuntimeError(_why(min(e.failures.values(), key=lambda f: f.timestamp))) from None
+    finally:
+        log.setLevel(level)
+
+
+def _why(failure):  # a rank's traceback, or how it ended
     m = failure.message
-    if isinstance(m, dict): m = m.get("extraInfo", {}).get("py_callstack", m.get("message"))
+    if isinstance(m, dict):
+        m = m.get("extraInfo", {}).get("py_callstack", m.get("message"))
     told = m and "To enable traceback" not in str(m)
     return f"Rank {failure.local_rank} failed:\n{m if told else f'It ended without a word, with exit code {failure.exitcode}.'}"
 
 # %% ../nbs/50_distributed.ipynb #7ce226a9
-def _entry(f, args, kwargs, threads): # what each new process runs
+def _entry(f, args, kwargs, threads):  # what each new process runs
     from torch.distributed.elastic.multiprocessing.errors import record
+
     torch.set_num_threads(threads)
+
     def run():
-        with process_group(): return f(*args, **kwargs)
+        with process_group():
+            return f(*args, **kwargs)
+
     run.__qualname__ = getattr(f, "__qualname__", "f")
     return record(run)()

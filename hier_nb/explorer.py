@@ -22,177 +22,332 @@ from .tree import build_tree, name_nodes
 from .visualize import center, map_to_disk, picture
 
 # %% ../nbs/47_explorer.ipynb #bea17d75
-_here = Path(__import__("hier_nb").__file__).parent/"static"
+_here = Path(__import__("hier_nb").__file__).parent / "static"
+
 
 class Explorer(anywidget.AnyWidget):
     "The interactive Poincaré disk; made by `explore`."
-    _esm, _css = _here/"explorer.js", _here/"explorer.css"
-    points = traitlets.Bytes().tag(sync=True) # places, float32 (N, 2)
-    nodes = traitlets.Bytes().tag(sync=True) # inner nodes' places, float32 (M, 2)
-    node_parent = traitlets.Bytes().tag(sync=True) # int32 (M,), −1 for the root
-    home = traitlets.Bytes().tag(sync=True) # each sample's inner node, int32 (N,)
-    labels = traitlets.Bytes().tag(sync=True) # int32 (N,)
-    rows = traitlets.Bytes().tag(sync=True) # dataset rows, int32 (N,)
-    neighbors = traitlets.Bytes().tag(sync=True) # int32 (N, K)
-    radius = traitlets.Bytes().tag(sync=True) # distance to the centre in the ball, float32 (N,)
-    wrong = traitlets.Bytes().tag(sync=True) # nearest is of another class, uint8 (N,)
-    colour_bytes = traitlets.Bytes().tag(sync=True) # uint8 (modes, N, 3)
-    atlas = traitlets.Bytes().tag(sync=True) # all pictures in one
-    meta = traitlets.Dict().tag(sync=True) # names, levels, colours' legends
-    selection = traitlets.List(traitlets.Int()).tag(sync=True) # dataset rows that are marked in the browser
-    focus = traitlets.List(traitlets.Int()).tag(sync=True) # dataset rows to mark and show, set from Python
-    speed = traitlets.Dict().tag(sync=True) # what `benchmark` measured
+
+    _esm, _css = _here / "explorer.js", _here / "explorer.css"
+    points = traitlets.Bytes().tag(sync=True)  # places, float32 (N, 2)
+    nodes = traitlets.Bytes().tag(sync=True)  # inner nodes' places, float32 (M, 2)
+    node_parent = traitlets.Bytes().tag(sync=True)  # int32 (M,), −1 for the root
+    home = traitlets.Bytes().tag(sync=True)  # each sample's inner node, int32 (N,)
+    labels = traitlets.Bytes().tag(sync=True)  # int32 (N,)
+    rows = traitlets.Bytes().tag(sync=True)  # dataset rows, int32 (N,)
+    neighbors = traitlets.Bytes().tag(sync=True)  # int32 (N, K)
+    radius = traitlets.Bytes().tag(sync=True)  # distance to the centre in the ball, float32 (N,)
+    wrong = traitlets.Bytes().tag(sync=True)  # nearest is of another class, uint8 (N,)
+    colour_bytes = traitlets.Bytes().tag(sync=True)  # uint8 (modes, N, 3)
+    atlas = traitlets.Bytes().tag(sync=True)  # all pictures in one
+    meta = traitlets.Dict().tag(sync=True)  # names, levels, colours' legends
+    selection = traitlets.List(traitlets.Int()).tag(
+        sync=True
+    )  # dataset rows that are marked in the browser
+    focus = traitlets.List(traitlets.Int()).tag(
+        sync=True
+    )  # dataset rows to mark and show, set from Python
+    speed = traitlets.Dict().tag(sync=True)  # what `benchmark` measured
 
 # %% ../nbs/47_explorer.ipynb #93b0b534
-def explore(embeddings:Tensor, # samples in the ball, (N, D)
-            labels:Tensor, # integers, (N,)
-            proxies:Tensor|None=None, # hierarchical proxies, (P, D); None: no tree
-            dataset=None, # for pictures, names, taxonomy; row n of the embeddings is its row n
-            c:float=0.1, # the ball has curvature -c; 0: cosine
-            n_samples:int=10_000, # a random part of more than so many
-            on_map:Tensor|None=None, # places in the disk of curvature −1, (N, 2); None: UMAP
-            rule:str="lca", # the tree's rule, see `build_tree`
-            k:int=8, # neighbours shown
-            tile:int=48, # pixels of a picture in the atlas
-            model=None, # EmbeddingModel with a transform `dataset.transform`, for pictures that one asks about
-            title:str="", # above the panel
-            size:int=720, # pixels of the disk, at most
-            seed:int=0,
-           )->Explorer:
+def explore(
+    embeddings: Tensor,  # samples in the ball, (N, D)
+    labels: Tensor,  # integers, (N,)
+    proxies: Tensor | None = None,  # hierarchical proxies, (P, D); None: no tree
+    dataset=None,  # for pictures, names, taxonomy; row n of the embeddings is its row n
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+    n_samples: int = 10_000,  # a random part of more than so many
+    on_map: Tensor | None = None,  # places in the disk of curvature −1, (N, 2); None: UMAP
+    rule: str = "lca",  # the tree's rule, see `build_tree`
+    k: int = 8,  # neighbours shown
+    tile: int = 48,  # pixels of a picture in the atlas
+    model=None,  # EmbeddingModel with a transform `dataset.transform`, for pictures that one asks about
+    title: str = "",  # above the panel
+    size: int = 720,  # pixels of the disk, at most
+    seed: int = 0,
+) -> Explorer:
     "The explorer of a set of embeddings. Raises ValueError if nothing is left to show."
-    if not len(embeddings): raise ValueError("There are no embeddings to explore.\nPass at least one.")
+    if not len(embeddings):
+        raise ValueError("There are no embeddings to explore.\nPass at least one.")
     embeddings = check_embeddings(embeddings, c=c, device="cpu").float()
     labels = check_labels(labels, len(embeddings), device="cpu")
     if dataset is not None:
         check_labels(labels, n_classes=len(dataset.class_names))
         if len(dataset) != len(embeddings):
-            raise ValueError(f"{len(embeddings)} embeddings for a dataset of {len(dataset)} pictures.\nPass the dataset they were made from.")
+            raise ValueError(
+                f"{len(embeddings)} embeddings for a dataset of {len(dataset)} pictures.\nPass the dataset they were made from."
+            )
     if proxies is not None and len(proxies):
-        proxies = check_embeddings(proxies, name="proxies", c=c, width=embeddings.shape[1], device="cpu").float()
+        proxies = check_embeddings(
+            proxies, name="proxies", c=c, width=embeddings.shape[1], device="cpu"
+        ).float()
     if on_map is not None:
         on_map = check_embeddings(on_map, name="on_map", c=1.0, width=2, device="cpu")
         if len(on_map) != len(embeddings):
-            raise ValueError(f"{len(on_map)} places for {len(embeddings)} embeddings.\nPass one place per row.")
+            raise ValueError(
+                f"{len(on_map)} places for {len(embeddings)} embeddings.\nPass one place per row."
+            )
     (n_samples,), (k,) = check_ks(n_samples, name="n_samples"), check_ks(k, name="k")
     rows = torch.arange(len(embeddings))
-    if len(rows) > n_samples: rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:n_samples].sort().values
+    if len(rows) > n_samples:
+        rows = (
+            torch
+            .randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:n_samples]
+            .sort()
+            .values
+        )
     x, y = embeddings[rows], labels[rows]
-    if dataset is None: # labels are names, and the browser counts
+    if dataset is None:  # labels are names, and the browser counts
         classes, y = y.unique(return_inverse=True)
         names = [f"class {label}" for label in classes.tolist()]
     else:
         names = list(dataset.class_names)
-    xy = on_map[rows].double() if on_map is not None else center(map_to_disk(x, c, seed=seed)) if len(x) >= 4 else torch.zeros(len(x), 2).double()
+    xy = (
+        on_map[rows].double()
+        if on_map is not None
+        else center(map_to_disk(x, c, seed=seed))
+        if len(x) >= 4
+        else torch.zeros(len(x), 2).double()
+    )
     index = Index(x, c)
-    near = index.search(None, min(k, len(x) - 1))[1] if len(x) > 1 else torch.zeros(1, 0, dtype=torch.long)
+    near = (
+        index.search(None, min(k, len(x) - 1))[1]
+        if len(x) > 1
+        else torch.zeros(1, 0, dtype=torch.long)
+    )
     depth = torch.zeros(len(x)) if c == 0 else dist(torch.zeros_like(x), x, c)
-    w = Explorer(points=_raw(xy, np.float32), labels=_raw(y, np.int32), rows=_raw(rows, np.int32), neighbors=_raw(near, np.int32), radius=_raw(depth, np.float32))
+    w = Explorer(
+        points=_raw(xy, np.float32),
+        labels=_raw(y, np.int32),
+        rows=_raw(rows, np.int32),
+        neighbors=_raw(near, np.int32),
+        radius=_raw(depth, np.float32),
+    )
     tree_names = _set_tree(w, x, y, xy, proxies, c, rule, dataset, names, seed)
     wrong = (y[near[:, 0]] != y) if near.shape[1] else torch.zeros(len(y), dtype=torch.bool)
     w.wrong = _raw(wrong, np.uint8)
     w.colour_bytes, colours = _colours(y, depth, wrong, dataset)
     w.atlas, kind, columns = _atlas(dataset, rows, tile)
-    w.meta = dict(class_names=names, levels=_levels(dataset), colours=colours, node_names=tree_names, paths=[str(dataset.paths[i]) for i in rows] if dataset is not None else [""] * len(rows),
-                  tile=tile, columns=columns, atlas_type=kind, size=size, live=model is not None, title=title or (f"{dataset.name}/{dataset.split}" if dataset is not None else "embeddings"))
-    if model is not None: _answer(w, index, rows, xy, y, names, model, getattr(dataset, "transform", None))
+    w.meta = dict(
+        class_names=names,
+        levels=_levels(dataset),
+        colours=colours,
+        node_names=tree_names,
+        paths=[str(dataset.paths[i]) for i in rows] if dataset is not None else [""] * len(rows),
+        tile=tile,
+        columns=columns,
+        atlas_type=kind,
+        size=size,
+        live=model is not None,
+        title=title or (f"{dataset.name}/{dataset.split}" if dataset is not None else "embeddings"),
+    )
+    if model is not None:
+        _answer(w, index, rows, xy, y, names, model, getattr(dataset, "transform", None))
     return w
 
 # %% ../nbs/47_explorer.ipynb #a16852ad
-def _raw(t, dtype): return np.ascontiguousarray(np.asarray(t.cpu() if isinstance(t, Tensor) else t).astype(dtype)).tobytes()
+def _raw(t, dtype):
+    return np.ascontiguousarray(
+        np.asarray(t.cpu() if isinstance(t, Tensor) else t).astype(dtype)
+    ).tobytes()
 
-def _levels(dataset): # [{name, ids per class, names}]
+
+def _levels(dataset):  # [{name, ids per class, names}]
     t = getattr(dataset, "taxonomy", None)
-    if t is None: return []
+    if t is None:
+        return []
     return [dict(name=l, ids=t.ids(l).tolist(), names=t.names(l)) for l in t.levels]
 
-def _set_tree(w, x, y, xy, proxies, c, rule, dataset, names, seed): # -> names of the inner nodes
-    if proxies is None or c == 0 or not len(proxies): w.home = _raw(torch.full((len(x),), -1), np.int32); return []
+
+def _set_tree(w, x, y, xy, proxies, c, rule, dataset, names, seed):  # -> names of the inner nodes
+    if proxies is None or c == 0 or not len(proxies):
+        w.home = _raw(torch.full((len(x),), -1), np.int32)
+        return []
     tree = build_tree(x, proxies.detach().cpu().float(), c, rule, seed=seed)
     used = {n for n in tree if n[0] == "sample"}
-    for n in list(used): # nodes without samples below them have no place
-        while (up := next(iter(tree.predecessors(n)), None)) is not None and up not in used: used.add(up); n = up
+    for n in list(used):  # nodes without samples below them have no place
+        while (up := next(iter(tree.predecessors(n)), None)) is not None and up not in used:
+            used.add(up)
+            n = up
     tree = name_nodes(tree, y, names, getattr(dataset, "taxonomy", None))
     at, parent, nodes = place_nodes(xy, tree)
     inner = [n for n, k in enumerate(nodes) if k[0] != "sample" and k in used]
-    new = torch.full((len(nodes) + 1,), -1); new[inner] = torch.arange(len(inner)) # the last stands for "no parent"
+    new = torch.full((len(nodes) + 1,), -1)
+    new[inner] = torch.arange(len(inner))  # the last stands for "no parent"
     samples = [n for n, k in enumerate(nodes) if k[0] == "sample"]
-    w.nodes, w.node_parent, w.home = _raw(at[inner], np.float32), _raw(new[parent[inner]], np.int32), _raw(new[parent[samples]], np.int32)
+    w.nodes, w.node_parent, w.home = (
+        _raw(at[inner], np.float32),
+        _raw(new[parent[inner]], np.int32),
+        _raw(new[parent[samples]], np.int32),
+    )
     return [f"{tree.nodes[nodes[n]]['name']}, {tree.nodes[nodes[n]]['share']:.0%}" for n in inner]
 
 # %% ../nbs/47_explorer.ipynb #725511a5
-def _colours(y, depth, wrong, dataset): # bytes (modes, N, 3), [{name, legend}]
+def _colours(y, depth, wrong, dataset):  # bytes (modes, N, 3), [{name, legend}]
     from matplotlib import colormaps
+
     modes, t = [], getattr(dataset, "taxonomy", None)
     for l in t.levels if t else ():
-        ids = t.ids(l)[y]; known = ids >= 0
-        rgb = class_colors(ids.clamp_min(0))[:, :3]; rgb[~known.numpy()] = .8
+        ids = t.ids(l)[y]
+        known = ids >= 0
+        rgb = class_colors(ids.clamp_min(0))[:, :3]
+        rgb[~known.numpy()] = 0.8
         names = t.names(l)
         few = int(ids.max()) < 10
-        modes.append((l, rgb, [(names[i], _hex(class_colors([i])[0])) for i in ids[known].unique().tolist()] if few else []))
+        modes.append((
+            l,
+            rgb,
+            [(names[i], _hex(class_colors([i])[0])) for i in ids[known].unique().tolist()]
+            if few
+            else [],
+        ))
     modes.append(("class", class_colors(y)[:, :3], []))
-    span = (depth - depth.min()) / (depth.max() - depth.min()).clamp_min(1e-9) if len(depth) else depth
+    span = (
+        (depth - depth.min()) / (depth.max() - depth.min()).clamp_min(1e-9) if len(depth) else depth
+    )
     ramp = lambda v: np.asarray(colormaps["viridis"](v))[..., :3]
-    modes.append(("radius", ramp(span.numpy()), [(f"{float(depth.min()):.2f} from the centre", _hex(ramp(0.0))), (f"{float(depth.max()):.2f}", _hex(ramp(1.0)))]))
+    modes.append((
+        "radius",
+        ramp(span.numpy()),
+        [
+            (f"{float(depth.min()):.2f} from the centre", _hex(ramp(0.0))),
+            (f"{float(depth.max()):.2f}", _hex(ramp(1.0))),
+        ],
+    ))
     ok, bad = "#56B4E9", "#D55E00"
-    rgb = np.array([[int(h[i:i + 2], 16) / 255 for i in (1, 3, 5)] for h in (ok, bad)])[wrong.long().numpy()]
+    rgb = np.array([[int(h[i : i + 2], 16) / 255 for i in (1, 3, 5)] for h in (ok, bad)])[
+        wrong.long().numpy()
+    ]
     modes.append(("error", rgb, [("nearest of the same class", ok), ("of another class", bad)]))
-    return (np.stack([m[1] for m in modes]) * 255).round().astype(np.uint8).tobytes(), [dict(name=n, legend=l) for n, _, l in modes]
+    return (np.stack([m[1] for m in modes]) * 255).round().astype(np.uint8).tobytes(), [
+        dict(name=n, legend=l) for n, _, l in modes
+    ]
 
-def _hex(c): return "#" + "".join(f"{round(255 * float(v)):02x}" for v in c[:3])
+
+def _hex(c):
+    return "#" + "".join(f"{round(255 * float(v)):02x}" for v in c[:3])
 
 # %% ../nbs/47_explorer.ipynb #e958fa56
-def _atlas(dataset, rows, tile): # one picture of all pictures: bytes, media type, columns
-    if dataset is None: return b"", "", 1
+def _atlas(dataset, rows, tile):  # one picture of all pictures: bytes, media type, columns
+    if dataset is None:
+        return b"", "", 1
     from PIL import Image
-    columns = max(1, min(16_000 // tile, int(np.ceil(len(rows)**.5))))
-    if -(-len(rows) // columns) * tile > 16_000: raise ValueError(f"{len(rows)} pictures of {tile} pixels do not fit into one atlas.\nPass a smaller tile or n_samples.")
+
+    columns = max(1, min(16_000 // tile, int(np.ceil(len(rows) ** 0.5))))
+    if -(-len(rows) // columns) * tile > 16_000:
+        raise ValueError(
+            f"{len(rows)} pictures of {tile} pixels do not fit into one atlas.\nPass a smaller tile or n_samples."
+        )
     sheet = Image.new("RGB", (columns * tile, -(-len(rows) // columns) * tile), "white")
     with warnings.catch_warnings(record=True) as missing:
         warnings.simplefilter("always")
         for n, i in enumerate(rows.tolist()):
-            im = Image.fromarray(picture(dataset, i)); im.thumbnail((tile, tile))
-            sheet.paste(im, (n % columns * tile + (tile - im.width) // 2, n // columns * tile + (tile - im.height) // 2))
-    if missing: warnings.warn(f"{len(missing)} of {len(rows)} pictures could not be read and are shown as placeholders; the first: {missing[0].message}", stacklevel=3)
-    out = io.BytesIO(); sheet.save(out, "WEBP", quality=82, method=2)
+            im = Image.fromarray(picture(dataset, i))
+            im.thumbnail((tile, tile))
+            sheet.paste(
+                im,
+                (
+                    n % columns * tile + (tile - im.width) // 2,
+                    n // columns * tile + (tile - im.height) // 2,
+                ),
+            )
+    if missing:
+        warnings.warn(
+            f"{len(missing)} of {len(rows)} pictures could not be read and are shown as placeholders; the first: {missing[0].message}",
+            stacklevel=3,
+        )
+    out = io.BytesIO()
+    sheet.save(out, "WEBP", quality=82, method=2)
     return out.getvalue(), "image/webp", columns
 
 # %% ../nbs/47_explorer.ipynb #ee34d4a1
 def _answer(w, index, rows, xy, y, names, model, transform, k=8):
-    if transform is None: raise ValueError("The dataset has no transform, so a picture cannot be prepared for the model.\nLoad it with one, e.g. create_transform(False, 64).")
+    if transform is None:
+        raise ValueError(
+            "The dataset has no transform, so a picture cannot be prepared for the model.\nLoad it with one, e.g. create_transform(False, 64)."
+        )
     home = np.frombuffer(w.home, np.int32)
+
     def on_message(_, m, buffers):
-        if m.get("kind") != "query": return
-        try: w.send(dict(kind="answer") | place_query(buffers[0]))
-        except (ValueError, OSError) as e: w.send(dict(kind="answer", error=str(e).splitlines()[0]))
-    def place_query(data): # bytes of a file -> what the browser shows
+        if m.get("kind") != "query":
+            return
+        try:
+            w.send(dict(kind="answer") | place_query(buffers[0]))
+        except (ValueError, OSError) as e:
+            w.send(dict(kind="answer", error=str(e).splitlines()[0]))
+
+    def place_query(data):  # bytes of a file -> what the browser shows
         im = _decode(bytes(data))
         x = transform(torch.from_numpy(im.copy()).permute(2, 0, 1))[None]
-        was = model.training; model.eval()
-        with torch.no_grad(): e = model(x.to(next(model.parameters()))).float().cpu()
+        was = model.training
+        model.eval()
+        with torch.no_grad():
+            e = model(x.to(next(model.parameters()))).float().cpu()
         model.train(was)
         near = index.search(e, min(k, len(rows)))[1][0]
-        return dict(place=midpoint(xy[near[:3]], 1.0).tolist(), neighbors=near.tolist(), name=names[int(y[near[0]])], node=int(home[int(near[0])]))
+        return dict(
+            place=midpoint(xy[near[:3]], 1.0).tolist(),
+            neighbors=near.tolist(),
+            name=names[int(y[near[0]])],
+            node=int(home[int(near[0])]),
+        )
+
     w.place_query = place_query
     w.on_msg(on_message)
 
-def _decode(data): # -> (H, W, 3) uint8
-    try: return read_image(io.BytesIO(data))
-    except ValueError: raise ValueError(f"This file of {len(data)} bytes is not a picture that can be read.\nChoose a PNG, JPEG, WebP or GIF.") from None
+
+def _decode(data):  # -> (H, W, 3) uint8
+    try:
+        return read_image(io.BytesIO(data))
+    except ValueError:
+        raise ValueError(
+            f"This file of {len(data)} bytes is not a picture that can be read.\nChoose a PNG, JPEG, WebP or GIF."
+        ) from None
 
 # %% ../nbs/47_explorer.ipynb #fff9f072
 @patch
-def to_html(self:Explorer, path, # the file
-            title:str="", # of the page
-           )->Path:
+def to_html(
+    self: Explorer,
+    path,  # the file
+    title: str = "",  # of the page
+) -> Path:
     "Write a page that needs nothing else, no network either."
-    fields = ("points", "nodes", "node_parent", "home", "labels", "rows", "neighbors", "radius", "wrong", "colour_bytes", "atlas")
-    data = dict(meta=dict(self.meta, live=False), buffers={f: base64.b64encode(getattr(self, f)).decode() for f in fields})
-    text = json.dumps(data, ensure_ascii=False).replace("</", "<\\/") # a name must not end the script
-    js = (_here/"explorer.js").read_text(encoding="utf-8").replace("export default { render };", "")
-    page = _page.replace("%TITLE%", html.escape(title or self.meta["title"])).replace("%CSS%", (_here/"explorer.css").read_text(encoding="utf-8")).replace("%JS%", js).replace("%DATA%", text)
+    fields = (
+        "points",
+        "nodes",
+        "node_parent",
+        "home",
+        "labels",
+        "rows",
+        "neighbors",
+        "radius",
+        "wrong",
+        "colour_bytes",
+        "atlas",
+    )
+    data = dict(
+        meta=dict(self.meta, live=False),
+        buffers={f: base64.b64encode(getattr(self, f)).decode() for f in fields},
+    )
+    text = json.dumps(data, ensure_ascii=False).replace(
+        "</", "<\\/"
+    )  # a name must not end the script
+    js = (
+        (_here / "explorer.js")
+        .read_text(encoding="utf-8")
+        .replace("export default { render };", "")
+    )
+    page = (
+        _page
+        .replace("%TITLE%", html.escape(title or self.meta["title"]))
+        .replace("%CSS%", (_here / "explorer.css").read_text(encoding="utf-8"))
+        .replace("%JS%", js)
+        .replace("%DATA%", text)
+    )
     path = Path(path).expanduser()
     write_atomic(path, lambda p: p.write_text(page, encoding="utf-8"))
     return path
+
 
 _page = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>%TITLE%</title>
@@ -211,49 +366,88 @@ render({ model, el: document.getElementById("here") });
 """
 
 # %% ../nbs/47_explorer.ipynb #7b782a36
-def read_embeddings(path # embeddings.safetensors, a run's folder, or a .pt with a tuple, list or dict of tensors
-                   )->dict: # {"embeddings": (N, D), "labels": (N,), "proxies": (P, D) or None}
+def read_embeddings(
+    path,  # embeddings.safetensors, a run's folder, or a .pt with a tuple, list or dict of tensors
+) -> dict:  # {"embeddings": (N, D), "labels": (N,), "proxies": (P, D) or None}
     "Embeddings from a file. In a tuple, the first vector is the labels, one of integers before one of floats; of the tables, the one with as many rows is the embeddings, another of the same width the proxies."
     path = Path(path).expanduser()
-    if path.is_dir(): path = path/"embeddings.safetensors"
-    if not path.is_file(): raise FileNotFoundError(f"There are no embeddings at {path}.\nCheck the path, or let the run finish.")
+    if path.is_dir():
+        path = path / "embeddings.safetensors"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"There are no embeddings at {path}.\nCheck the path, or let the run finish."
+        )
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
-        try: found = load_file(path)
-        except Exception as e: raise ValueError(f"{path} is not a file of tensors: {str(e).splitlines()[0]}.\nPass embeddings.safetensors of a run.") from None
+
+        try:
+            found = load_file(path)
+        except Exception as e:
+            raise ValueError(
+                f"{path} is not a file of tensors: {str(e).splitlines()[0]}.\nPass embeddings.safetensors of a run."
+            ) from None
     else:
-        try: found = torch.load(path, map_location="cpu", weights_only=True)
-        except Exception as e: raise ValueError(f"{path} cannot be read as tensors alone: {str(e).splitlines()[0]}\nPass a file that holds nothing but tensors.") from None
+        try:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as e:
+            raise ValueError(
+                f"{path} cannot be read as tensors alone: {str(e).splitlines()[0]}\nPass a file that holds nothing but tensors."
+            ) from None
     return _sorted_out(path, found)
 
-def _sorted_out(path, found): # what a file held -> embeddings, labels, proxies
+
+def _sorted_out(path, found):  # what a file held -> embeddings, labels, proxies
     named = found if isinstance(found, dict) else {}
-    parts = list(named.values()) if named else list(found) if isinstance(found, (tuple, list)) else [found]
+    parts = (
+        list(named.values())
+        if named
+        else list(found)
+        if isinstance(found, (tuple, list))
+        else [found]
+    )
     parts = [t for t in parts if isinstance(t, Tensor)]
     tables = [t for t in parts if t.ndim == 2 and t.is_floating_point()]
-    labels = named["labels"] if "labels" in named else next((t.flatten() for t in sorted(parts, key=_is_float) if _is_vector(t)), None)
+    labels = (
+        named["labels"]
+        if "labels" in named
+        else next((t.flatten() for t in sorted(parts, key=_is_float) if _is_vector(t)), None)
+    )
     x = named.get("embeddings")
     if x is None:
         x = next((t for t in tables if labels is None or len(t) == len(labels)), None)
-    if x is None: raise ValueError(f"{path} holds no table of embeddings: its tensors are {[tuple(t.shape) for t in parts]}.\nPass a file with (N, D) embeddings and (N,) labels.")
+    if x is None:
+        raise ValueError(
+            f"{path} holds no table of embeddings: its tensors are {[tuple(t.shape) for t in parts]}.\nPass a file with (N, D) embeddings and (N,) labels."
+        )
     proxies = named.get("proxies")
     if proxies is None and "embeddings" not in named:
         proxies = next((t for t in tables if t is not x and t.shape[1] == x.shape[1]), None)
     try:
         x = check_embeddings(x).float()
-        labels = torch.zeros(len(x), dtype=torch.long) if labels is None else check_labels(labels, len(x))
-        proxies = None if proxies is None else check_embeddings(proxies, name="proxies", width=x.shape[1]).float()
+        labels = (
+            torch.zeros(len(x), dtype=torch.long)
+            if labels is None
+            else check_labels(labels, len(x))
+        )
+        proxies = (
+            None
+            if proxies is None
+            else check_embeddings(proxies, name="proxies", width=x.shape[1]).float()
+        )
     except ValueError as e:
         raise ValueError(f"{path}: {e}") from None
     return dict(embeddings=x, labels=labels, proxies=proxies)
 
-def _is_float(t): return t.is_floating_point() # integers are asked first whether they are the labels
 
-def _is_vector(t): # may it be labels? (N,), of any type, or integers as a row or a column
+def _is_float(t):
+    return t.is_floating_point()  # integers are asked first whether they are the labels
+
+
+def _is_vector(t):  # may it be labels? (N,), of any type, or integers as a row or a column
     return t.ndim == 1 or t.ndim == 2 and t.numel() == max(t.shape) and not t.is_floating_point()
 
 # %% ../nbs/47_explorer.ipynb #f0a5936e
 @patch
-def benchmark(self:Explorer, frames:int=120):
+def benchmark(self: Explorer, frames: int = 120):
     "Ask the browser to measure; the answer arrives in `speed` once it is done."
     self.send(dict(kind="benchmark", frames=frames))

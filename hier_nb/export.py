@@ -13,96 +13,156 @@ from torch import nn
 from .models import EmbeddingModel, create_model, load_checked, load_file
 
 # %% ../nbs/21_export.ipynb #ff8134bb
-def model_card(model:EmbeddingModel, # made by `create_model`
-               metrics:dict|None=None, # name -> number
-               notes:str="", # how it was trained, on what
-              )->str: # markdown
+def model_card(
+    model: EmbeddingModel,  # made by `create_model`
+    metrics: dict | None = None,  # name -> number
+    notes: str = "",  # how it was trained, on what
+) -> str:  # markdown
     "What the folder holds, in words."
     c = model.config
-    space = "the backbone's features" if c["dim"] is None else f"{c['dim']} dimensions, " + (f"the Poincaré ball of curvature -{c['c']}, clip radius {c['clip_radius']}" if c["c"] else "the unit sphere")
+    space = (
+        "the backbone's features"
+        if c["dim"] is None
+        else f"{c['dim']} dimensions, "
+        + (
+            f"the Poincaré ball of curvature -{c['c']}, clip radius {c['clip_radius']}"
+            if c["c"]
+            else "the unit sphere"
+        )
+    )
     licence = timm.get_pretrained_cfg(c["name"]).license or "not stated"
     rows = "".join(f"| {k} | {v} |\n" for k, v in (metrics or {}).items())
-    return (f"---\nlibrary_name: hier_nb\ntags: [metric-learning, hyperbolic]\n---\n\n# {c['name']}, an embedding model\n\n{notes}\n\n"
-            f"- Backbone: timm `{c['name']}` (its pretrained weights: licence {licence})\n- Embeddings: {space}\n"
-            f"- Distance: {'hier_nb.geometry.dist(x, y, c=' + str(c['c']) + ')' if c['dim'] and c['c'] else 'cosine'}\n\n"
-            + (f"| measured | |\n|---|---|\n{rows}\n" if rows else "") + "```python\nfrom hier_nb.export import load_model\nmodel = load_model('path/to/this/folder')\n```\n")
+    return (
+        f"---\nlibrary_name: hier_nb\ntags: [metric-learning, hyperbolic]\n---\n\n# {c['name']}, an embedding model\n\n{notes}\n\n"
+        f"- Backbone: timm `{c['name']}` (its pretrained weights: licence {licence})\n- Embeddings: {space}\n"
+        f"- Distance: {'hier_nb.geometry.dist(x, y, c=' + str(c['c']) + ')' if c['dim'] and c['c'] else 'cosine'}\n\n"
+        + (f"| measured | |\n|---|---|\n{rows}\n" if rows else "")
+        + "```python\nfrom hier_nb.export import load_model\nmodel = load_model('path/to/this/folder')\n```\n"
+    )
 
 # %% ../nbs/21_export.ipynb #218ce500
-def save_model(model:EmbeddingModel, # made by `create_model`
-               folder, # is created; files in it are replaced one by one, atomically
-               metrics:dict|None=None, # for the card
-               notes:str="", # for the card
-              )->Path:
+def save_model(
+    model: EmbeddingModel,  # made by `create_model`
+    folder,  # is created; files in it are replaced one by one, atomically
+    metrics: dict | None = None,  # for the card
+    notes: str = "",  # for the card
+) -> Path:
     "Write model.safetensors, config.json and README.md."
     from safetensors.torch import save_file
-    if not hasattr(model, "config"): raise ValueError("This model does not say how it was made.\nMake it with create_model, which keeps its arguments in model.config.")
-    folder = Path(folder); folder.mkdir(parents=True, exist_ok=True)
+
+    if not hasattr(model, "config"):
+        raise ValueError(
+            "This model does not say how it was made.\nMake it with create_model, which keeps its arguments in model.config."
+        )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     tensors = {k: v.detach().cpu().contiguous().clone() for k, v in model.state_dict().items()}
     with tempfile.TemporaryDirectory(dir=folder, prefix=".save-") as new:
         new = Path(new)
-        save_file(tensors, new/"model.safetensors")
-        (new/"config.json").write_text(json.dumps(model.config, indent=1)); (new/"README.md").write_text(model_card(model, metrics, notes), encoding="utf-8")
-        for f in sorted(new.iterdir()): os.replace(f, folder/f.name)
+        save_file(tensors, new / "model.safetensors")
+        (new / "config.json").write_text(json.dumps(model.config, indent=1))
+        (new / "README.md").write_text(model_card(model, metrics, notes), encoding="utf-8")
+        for f in sorted(new.iterdir()):
+            os.replace(f, folder / f.name)
     return folder
 
 # %% ../nbs/21_export.ipynb #5dd3931f
-def load_model(folder, # written by `save_model`
-               device="cpu",
-              )->EmbeddingModel: # in evaluation mode
+def load_model(
+    folder,  # written by `save_model`
+    device="cpu",
+) -> EmbeddingModel:  # in evaluation mode
     "Read a model back. Raises FileNotFoundError, or ValueError when configuration and weights do not belong together."
     folder = Path(folder)
-    if not (folder/"config.json").is_file(): raise FileNotFoundError(f"There is no model in {folder}: config.json is missing.\nPass a folder that save_model wrote.")
-    try: model = create_model(pretrained=False, **json.loads((folder/"config.json").read_text()))
-    except (TypeError, json.JSONDecodeError) as e: raise ValueError(f"{folder/'config.json'} is not a model's configuration: {e}\nPass a folder that save_model wrote.") from None
-    load_checked(model, load_file(folder/"model.safetensors"), str(folder))
+    if not (folder / "config.json").is_file():
+        raise FileNotFoundError(
+            f"There is no model in {folder}: config.json is missing.\nPass a folder that save_model wrote."
+        )
+    try:
+        model = create_model(pretrained=False, **json.loads((folder / "config.json").read_text()))
+    except (TypeError, json.JSONDecodeError) as e:
+        raise ValueError(
+            f"{folder / 'config.json'} is not a model's configuration: {e}\nPass a folder that save_model wrote."
+        ) from None
+    load_checked(model, load_file(folder / "model.safetensors"), str(folder))
     return model.to(device).eval()
 
 # %% ../nbs/21_export.ipynb #870d3ab8
-def push_model(folder, # written by `save_model`
-               repo:str, # "user/name"
-               private:bool=True,
-              ): # the commit's address
+def push_model(
+    folder,  # written by `save_model`
+    repo: str,  # "user/name"
+    private: bool = True,
+):  # the commit's address
     "Upload a saved model to the Hugging Face hub; log in first with `hf auth login`."
     from huggingface_hub import HfApi
-    load_model(folder) # a folder that does not load is not worth sharing
+
+    load_model(folder)  # a folder that does not load is not worth sharing
     HfApi().create_repo(repo, private=private, exist_ok=True)
     return HfApi().upload_folder(repo_id=repo, folder_path=str(folder))
 
 # %% ../nbs/21_export.ipynb #90664a69
-def export_model(model:EmbeddingModel,
-                 path, # ends in .pt2 or .onnx
-                 size:int=224, # pixels a side
-                 tolerance:float=1e-4, # largest difference of an embedding's coordinate that is accepted
-                )->float: # the largest difference seen
+def export_model(
+    model: EmbeddingModel,
+    path,  # ends in .pt2 or .onnx
+    size: int = 224,  # pixels a side
+    tolerance: float = 1e-4,  # largest difference of an embedding's coordinate that is accepted
+) -> float:  # the largest difference seen
     "Write backbone and head as one graph: images (B, 3, size, size) float32 -> embeddings (B, D)."
     path = Path(path)
-    if path.suffix not in (".pt2", ".onnx"): raise ValueError(f"{path} ends in {path.suffix or 'nothing'}.\nChoose a name that ends in .pt2 or .onnx.")
+    if path.suffix not in (".pt2", ".onnx"):
+        raise ValueError(
+            f"{path} ends in {path.suffix or 'nothing'}.\nChoose a name that ends in .pt2 or .onnx."
+        )
     was_training = model.training
     model = model.eval()
     device = next(model.parameters()).device
     x = torch.randn(2, 3, size, size, device=device, generator=None)
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as new, torch.no_grad():
-            new = Path(new)/path.name
+        with (
+            tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as new,
+            torch.no_grad(),
+        ):
+            new = Path(new) / path.name
             run = (_to_pt2 if path.suffix == ".pt2" else _to_onnx)(model, x, new)
-            y = torch.cat([x, x.flip(3)])[:3] # another batch size than the example's
+            y = torch.cat([x, x.flip(3)])[:3]  # another batch size than the example's
             worst = (run(y).to(device) - model(y)).abs().max().item()
-            if not worst <= tolerance: raise ValueError(f"The exported graph differs from the model by {worst:.2g}, more than tolerance={tolerance}.\nNothing was written; report the backbone's name.")
+            if not worst <= tolerance:
+                raise ValueError(
+                    f"The exported graph differs from the model by {worst:.2g}, more than tolerance={tolerance}.\nNothing was written; report the backbone's name."
+                )
             os.replace(new, path)
-    finally: model.train(was_training)
+    finally:
+        model.train(was_training)
     return worst
 
 # %% ../nbs/21_export.ipynb #dfe3329c
 def _to_pt2(model, x, path):
-    program = torch.export.export(model, (x,), dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=65_536)},), strict=False)
+    program = torch.export.export(
+        model,
+        (x,),
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=65_536)},),
+        strict=False,
+    )
     torch.export.save(program, path)
     return torch.export.load(path).module()
 
+
 def _to_onnx(model, x, path):
-    try: import onnxruntime, onnxscript # noqa: F401
-    except ImportError as e: raise ImportError(f"{e.name} is missing; ONNX files are written and checked with it.\nRun `pip install onnx onnxscript onnxruntime`.") from None
-    program = torch.onnx.export(model, (x,), input_names=["images"], output_names=["embeddings"], dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=65_536)},), dynamo=True, verbose=False)
+    try:
+        import onnxruntime, onnxscript  # noqa: F401
+    except ImportError as e:
+        raise ImportError(
+            f"{e.name} is missing; ONNX files are written and checked with it.\nRun `pip install onnx onnxscript onnxruntime`."
+        ) from None
+    program = torch.onnx.export(
+        model,
+        (x,),
+        input_names=["images"],
+        output_names=["embeddings"],
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1, max=65_536)},),
+        dynamo=True,
+        verbose=False,
+    )
     program.save(str(path), include_initializers=True, external_data=False)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return lambda y: torch.from_numpy(session.run(None, {"images": y.cpu().numpy()})[0])

@@ -15,172 +15,325 @@ from .tree import sum_up, tree_arrays
 from .visualize import _colour_ids, _legend, _thumbnails, _transparent, check_rows, picture
 
 # %% ../nbs/46_figures.ipynb #e25e5957
-def place_nodes(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
-                tree, # of the same samples, from `build_tree`
-               )->tuple[Tensor, Tensor, list]: # place of each node, (M, 2), NaN where no sample is below; parents, (M,); the nodes
+def place_nodes(
+    on_map: Tensor,  # samples in the disk of curvature −1, (N, 2)
+    tree,  # of the same samples, from `build_tree`
+) -> tuple[
+    Tensor, Tensor, list
+]:  # place of each node, (M, 2), NaN where no sample is below; parents, (M,); the nodes
     "The tree's nodes on the map."
     on_map = check_embeddings(on_map, name="on_map", c=1.0, width=2, device="cpu")
     parent, leaves, nodes = tree_arrays(tree)
-    if len(leaves) != len(on_map): raise ValueError(f"{len(on_map)} places for a tree of {len(leaves)} samples.\nPass the map of the samples that the tree was built from.")
+    if len(leaves) != len(on_map):
+        raise ValueError(
+            f"{len(on_map)} places for a tree of {len(leaves)} samples.\nPass the map of the samples that the tree was built from."
+        )
     X = to_lorentz(on_map.double(), 1.0)
     total = X.new_zeros(len(parent), X.shape[1])
     total[leaves] = X
     sum_up(parent, total)
     length = (total[:, 0].square() - total[:, 1:].square().sum(1)).clamp_min(0).sqrt()
-    return torch.where(length[:, None] > 0, from_lorentz(total / length.clamp_min(1e-300)[:, None], 1.0), torch.nan), parent, nodes
+    return (
+        torch.where(
+            length[:, None] > 0,
+            from_lorentz(total / length.clamp_min(1e-300)[:, None], 1.0),
+            torch.nan,
+        ),
+        parent,
+        nodes,
+    )
 
 # %% ../nbs/46_figures.ipynb #1caf525d
-def plot_tree(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
-              tree, # of the same samples, from `build_tree`
-              dataset=None, # for colours and pictures; row n of the map is its row `index[n]`
-              index=None, # (N,); None: 0 … N−1
-              level:str|None=None, # level of the taxonomy to colour by; None: the coarsest, or the class
-              thumbnails:int=48, # pictures in the disk
-              sample_edges:bool=True, # also the edges down to the samples
-              ax=None):
+def plot_tree(
+    on_map: Tensor,  # samples in the disk of curvature −1, (N, 2)
+    tree,  # of the same samples, from `build_tree`
+    dataset=None,  # for colours and pictures; row n of the map is its row `index[n]`
+    index=None,  # (N,); None: 0 … N−1
+    level: str
+    | None = None,  # level of the taxonomy to colour by; None: the coarsest, or the class
+    thumbnails: int = 48,  # pictures in the disk
+    sample_edges: bool = True,  # also the edges down to the samples
+    ax=None,
+):
     "Samples, inner nodes and geodesic edges; a larger dot has more samples below it."
     import matplotlib.pyplot as plt
+
     ax = plot_disk(1.0, None, ax if ax is not None else plt.subplots(figsize=(8, 8))[1])
     at, parent, nodes = place_nodes(on_map, tree)
-    leaf, child = torch.tensor([n[0] == "sample" for n in nodes]), (parent >= 0) & at.isfinite().all(1)
-    if sample_edges: plot_geodesics(at[parent[child & leaf]], at[child & leaf], 1.0, ax, color="#dddddd", lw=.25, zorder=0)
-    plot_geodesics(at[parent[child & ~leaf]], at[child & ~leaf], 1.0, ax, color="k", lw=.7, zorder=1)
+    leaf, child = (
+        torch.tensor([n[0] == "sample" for n in nodes]),
+        (parent >= 0) & at.isfinite().all(1),
+    )
+    if sample_edges:
+        plot_geodesics(
+            at[parent[child & leaf]], at[child & leaf], 1.0, ax, color="#dddddd", lw=0.25, zorder=0
+        )
+    plot_geodesics(
+        at[parent[child & ~leaf]], at[child & ~leaf], 1.0, ax, color="k", lw=0.7, zorder=1
+    )
     index = check_rows(index, len(on_map), dataset)
     ids = None if dataset is None else _colour_ids(dataset, index, level)
     plot_points(on_map, ids, None, 1.0, None, ax)
     size = torch.tensor([tree.nodes[n].get("size", 1) for n in nodes])[~leaf].double()
-    ax.scatter(at[~leaf, 0], at[~leaf, 1], s=4 + 2 * size.clamp_min(1).log2(), c="k", lw=0, zorder=3)
-    if dataset is not None: _thumbnails(ax, on_map, dataset, index, thumbnails); _legend(ax, dataset, ids, level)
+    ax.scatter(
+        at[~leaf, 0], at[~leaf, 1], s=4 + 2 * size.clamp_min(1).log2(), c="k", lw=0, zorder=3
+    )
+    if dataset is not None:
+        _thumbnails(ax, on_map, dataset, index, thumbnails)
+        _legend(ax, dataset, ids, level)
     return ax
 
 # %% ../nbs/46_figures.ipynb #b64bf260
-def plot_insets(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
-                tree, # of the same samples; named by `name_nodes`
-                dataset, # for the pictures
-                index=None, # dataset rows of the samples, (N,); None: 0 … N−1
-                nodes=None, # inner nodes to show; None: four of middling size that lie apart
-                radius:float=0.6, # of the circle shown, as a radius in the disk
-                thumbnails:int=18, # pictures in each
-               ): # the figure
+def plot_insets(
+    on_map: Tensor,  # samples in the disk of curvature −1, (N, 2)
+    tree,  # of the same samples; named by `name_nodes`
+    dataset,  # for the pictures
+    index=None,  # dataset rows of the samples, (N,); None: 0 … N−1
+    nodes=None,  # inner nodes to show; None: four of middling size that lie apart
+    radius: float = 0.6,  # of the circle shown, as a radius in the disk
+    thumbnails: int = 18,  # pictures in each
+):  # the figure
     "The disk, and some of its nodes moved to the centre, with their pictures and their tree."
     import matplotlib.pyplot as plt
+
     index = check_rows(index, len(on_map), dataset)
     at, parent, names = place_nodes(on_map, tree)
     chosen = [names.index(n) for n in nodes] if nodes else _apart(at, tree, names)
-    if not chosen: raise ValueError("There is no inner node to show.\nPass a tree with proxies that have samples.")
+    if not chosen:
+        raise ValueError(
+            "There is no inner node to show.\nPass a tree with proxies that have samples."
+        )
     fig = plt.figure(figsize=(9.5, 5))
-    grid = fig.add_gridspec(2, 4, width_ratios=(1, 1, 1, 1), wspace=.05, hspace=.2)
+    grid = fig.add_gridspec(2, 4, width_ratios=(1, 1, 1, 1), wspace=0.05, hspace=0.2)
     plot_tree(on_map, tree, dataset, index, thumbnails=0, ax=(main := fig.add_subplot(grid[:, :2])))
-    for ax, n, mark in zip((fig.add_subplot(grid[r, 2 + k]) for r in range(2) for k in range(2)), chosen, "abcd"):
-        _near(ax, at, parent, n, on_map, dataset, index, radius, thumbnails, [k[0] == "sample" for k in names])
+    for ax, n, mark in zip(
+        (fig.add_subplot(grid[r, 2 + k]) for r in range(2) for k in range(2)), chosen, "abcd"
+    ):
+        _near(
+            ax,
+            at,
+            parent,
+            n,
+            on_map,
+            dataset,
+            index,
+            radius,
+            thumbnails,
+            [k[0] == "sample" for k in names],
+        )
         a = tree.nodes[names[n]]
-        ax.set_title(f"{mark}  {a.get('name', names[n])}" + (f", {a['share']:.0%} of {a['size']}" if "share" in a else ""), fontsize=8)
-        main.annotate(mark, at[n].tolist(), fontsize=10, weight="bold", color="#c62828", zorder=6, bbox=dict(boxstyle="circle,pad=.15", fc="white", ec="#c62828", lw=1))
+        ax.set_title(
+            f"{mark}  {a.get('name', names[n])}"
+            + (f", {a['share']:.0%} of {a['size']}" if "share" in a else ""),
+            fontsize=8,
+        )
+        main.annotate(
+            mark,
+            at[n].tolist(),
+            fontsize=10,
+            weight="bold",
+            color="#c62828",
+            zorder=6,
+            bbox=dict(boxstyle="circle,pad=.15", fc="white", ec="#c62828", lw=1),
+        )
     if (key := main.get_legend()) is not None:
-        key.remove(); fig.legend(key.legend_handles, [t.get_text() for t in key.get_texts()], loc="lower left", ncols=5, fontsize=6.5, frameon=False, handletextpad=.1, columnspacing=1, bbox_to_anchor=(.1, -.02))
+        key.remove()
+        fig.legend(
+            key.legend_handles,
+            [t.get_text() for t in key.get_texts()],
+            loc="lower left",
+            ncols=5,
+            fontsize=6.5,
+            frameon=False,
+            handletextpad=0.1,
+            columnspacing=1,
+            bbox_to_anchor=(0.1, -0.02),
+        )
     return fig
 
-def _apart(at, tree, names, most=4): # middling nodes, farthest first
+
+def _apart(at, tree, names, most=4):  # middling nodes, farthest first
     size = torch.tensor([tree.nodes[n].get("size", 0) for n in names]).double()
     inner = torch.tensor([n[0] != "sample" for n in names]) & at.isfinite().all(1)
     N = size.max()
-    fit = (inner & (size >= max(3, .01 * N)) & (size <= .12 * N)).nonzero().squeeze(1)
-    if not len(fit): fit = inner.nonzero().squeeze(1)
+    fit = (inner & (size >= max(3, 0.01 * N)) & (size <= 0.12 * N)).nonzero().squeeze(1)
+    if not len(fit):
+        fit = inner.nonzero().squeeze(1)
     chosen = [int(fit[size[fit].argmax()])] if len(fit) else []
-    while 0 < len(chosen) < min(most, len(fit)): chosen.append(int(fit[pairwise_dist(at[fit], at[chosen], 1.0).min(1).values.argmax()]))
+    while 0 < len(chosen) < min(most, len(fit)):
+        chosen.append(int(fit[pairwise_dist(at[fit], at[chosen], 1.0).min(1).values.argmax()]))
     return list(dict.fromkeys(chosen))
 
 # %% ../nbs/46_figures.ipynb #90ab37fd
 def _near(ax, at, parent, n, on_map, dataset, index, radius, thumbnails, leaf):
     import matplotlib.pyplot as plt
+
     moved, x = (mobius_add(-at[n].expand_as(p), p, 1.0) for p in (at, on_map.double()))
-    ax.add_patch(edge := plt.Circle((0, 0), radius, fill=False, color="#888888", lw=.8))
-    ax.set(xlim=(-radius, radius), ylim=(-radius, radius), aspect="equal"); ax.axis("off")
+    ax.add_patch(edge := plt.Circle((0, 0), radius, fill=False, color="#888888", lw=0.8))
+    ax.set(xlim=(-radius, radius), ylim=(-radius, radius), aspect="equal")
+    ax.axis("off")
     leaf, child = torch.tensor(leaf), (parent >= 0) & moved.isfinite().all(1)
     near = child & (moved.norm(dim=1) < radius * 1.2)
-    for edges, style in ((near & leaf, dict(color="#cccccc", lw=.4)), (near & ~leaf, dict(color="k", lw=.9))): plot_geodesics(moved[parent[edges]], moved[edges], 1.0, ax, zorder=0, **style)
+    for edges, style in (
+        (near & leaf, dict(color="#cccccc", lw=0.4)),
+        (near & ~leaf, dict(color="k", lw=0.9)),
+    ):
+        plot_geodesics(moved[parent[edges]], moved[edges], 1.0, ax, zorder=0, **style)
     inner = ~leaf & moved.isfinite().all(1)
     ax.scatter(moved[inner, 0], moved[inner, 1], s=10, c="k", lw=0, zorder=1)
-    seen = (x.norm(dim=1) < radius * .8).nonzero().squeeze(1)
-    if len(seen): _thumbnails(ax, x[seen], dataset, index[seen], thumbnails, zoom=.2, clear=radius * .26)
-    for a in ax.get_children(): a.set_clip_path(edge) if a is not edge and hasattr(a, "set_clip_path") and a in ax.collections else None
+    seen = (x.norm(dim=1) < radius * 0.8).nonzero().squeeze(1)
+    if len(seen):
+        _thumbnails(ax, x[seen], dataset, index[seen], thumbnails, zoom=0.2, clear=radius * 0.26)
+    for a in ax.get_children():
+        a.set_clip_path(edge) if a is not edge and hasattr(
+            a, "set_clip_path"
+        ) and a in ax.collections else None
 
 # %% ../nbs/46_figures.ipynb #3cb68de3
-def pick_triplet(embeddings:Tensor, # samples in the ball, (N, D)
-                 labels:Tensor, # integers, (N,)
-                 proxies:Tensor, # in the ball, (P, D)
-                 c:float=0.1, # the ball has curvature -c
-                 among=None, # proxies that may be chosen, (U,); None: all
-                 on_map=None, places=None, # samples, (N, 2), and chosen proxies, (U, 2), in the disk: those that lie apart there are preferred
-                 seed:int=0, tries:int=2000,
-                )->tuple|None: # rows i, j, k and proxies ρ_ij, ρ_ijk; None if no triplet has two different ancestors
+def pick_triplet(
+    embeddings: Tensor,  # samples in the ball, (N, D)
+    labels: Tensor,  # integers, (N,)
+    proxies: Tensor,  # in the ball, (P, D)
+    c: float = 0.1,  # the ball has curvature -c
+    among=None,  # proxies that may be chosen, (U,); None: all
+    on_map=None,
+    places=None,  # samples, (N, 2), and chosen proxies, (U, 2), in the disk: those that lie apart there are preferred
+    seed: int = 0,
+    tries: int = 2000,
+) -> (
+    tuple | None
+):  # rows i, j, k and proxies ρ_ij, ρ_ijk; None if no triplet has two different ancestors
     "A triplet of two class-mates and a stranger whose ancestors differ, the clearest of several."
     embeddings = check_embeddings(embeddings, c=c, device="cpu")
     labels = check_labels(labels, len(embeddings), device="cpu")
-    proxies = check_embeddings(proxies, name="proxies", c=c, width=embeddings.shape[1], device="cpu")
-    among = torch.arange(len(proxies)) if among is None else check_labels(among, name="among", n_classes=len(proxies), device="cpu")
+    proxies = check_embeddings(
+        proxies, name="proxies", c=c, width=embeddings.shape[1], device="cpu"
+    )
+    among = (
+        torch.arange(len(proxies))
+        if among is None
+        else check_labels(among, name="among", n_classes=len(proxies), device="cpu")
+    )
     if on_map is not None:
         on_map = check_embeddings(on_map, name="on_map", c=1.0, width=2, device="cpu").double()
         places = check_embeddings(places, name="places", c=1.0, width=2, device="cpu").double()
         if len(on_map) != len(embeddings) or len(places) != len(among):
-            raise ValueError(f"{len(on_map)} places for {len(embeddings)} samples, {len(places)} for {len(among)} proxies.\nPass one place each.")
+            raise ValueError(
+                f"{len(on_map)} places for {len(embeddings)} samples, {len(places)} for {len(among)} proxies.\nPass one place each."
+            )
     (tries,) = check_ks(tries, name="tries")
-    g, d, best = torch.Generator().manual_seed(seed), pairwise_dist(embeddings, proxies[among].to(embeddings), c), (0.0, None)
+    g, d, best = (
+        torch.Generator().manual_seed(seed),
+        pairwise_dist(embeddings, proxies[among].to(embeddings), c),
+        (0.0, None),
+    )
     for _ in range(tries):
         i = int(torch.randint(len(labels), (1,), generator=g))
-        mates, others = ((labels == labels[i]) & (torch.arange(len(labels)) != i)).nonzero().squeeze(1), (labels != labels[i]).nonzero().squeeze(1)
-        if not len(mates) or not len(others): continue
+        mates, others = (
+            ((labels == labels[i]) & (torch.arange(len(labels)) != i)).nonzero().squeeze(1),
+            (labels != labels[i]).nonzero().squeeze(1),
+        )
+        if not len(mates) or not len(others):
+            continue
         j, k = (int(v[torch.randint(len(v), (1,), generator=g)]) for v in (mates, others))
         ij, ijk = torch.maximum(d[i], d[j]), d[[i, j, k]].max(0).values
         p, q = int(ij.argmin()), int(ijk.argmin())
-        clear = float(ij[q] - ij[p]) * (float(torch.pdist(torch.cat([on_map[[i, j, k]], places[[p, q]]]).double()).min()) if on_map is not None else 1) # how much better ρ_ij fits the pair, and whether one sees it
-        if p != q and clear > best[0]: best = (clear, (i, j, k, int(among[p]), int(among[q])))
+        clear = float(ij[q] - ij[p]) * (
+            float(torch.pdist(torch.cat([on_map[[i, j, k]], places[[p, q]]]).double()).min())
+            if on_map is not None
+            else 1
+        )  # how much better ρ_ij fits the pair, and whether one sees it
+        if p != q and clear > best[0]:
+            best = (clear, (i, j, k, int(among[p]), int(among[q])))
     return best[1]
 
 # %% ../nbs/46_figures.ipynb #49630dc6
-def plot_triplet(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
-                 places:Tensor, # of the proxies, (P, 2)
-                 triplet, # i, j, k (rows of the map) and ρ_ij, ρ_ijk (rows of `places`), from `pick_triplet`
-                 dataset=None, # for the pictures
-                 index=None, # dataset rows of the samples, (N,); None: 0 … N−1
-                 ax=None):
+def plot_triplet(
+    on_map: Tensor,  # samples in the disk of curvature −1, (N, 2)
+    places: Tensor,  # of the proxies, (P, 2)
+    triplet,  # i, j, k (rows of the map) and ρ_ij, ρ_ijk (rows of `places`), from `pick_triplet`
+    dataset=None,  # for the pictures
+    index=None,  # dataset rows of the samples, (N,); None: 0 … N−1
+    ax=None,
+):
     "The paper's overview of the loss, from a real triplet."
     import matplotlib.pyplot as plt
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+
     ax = plot_disk(1.0, None, ax if ax is not None else plt.subplots(figsize=(5.5, 5.5))[1])
     on_map = check_embeddings(on_map, name="on_map", c=1.0, width=2, device="cpu")
     places = check_embeddings(places, name="places", c=1.0, width=2, device="cpu")
     index = check_rows(index, len(on_map), dataset)
     if triplet is None or len(triplet) != 5:
-        raise ValueError(f"triplet is {triplet!r}, not i, j, k and two proxies.\nPass what pick_triplet returned, unless that is None.")
+        raise ValueError(
+            f"triplet is {triplet!r}, not i, j, k and two proxies.\nPass what pick_triplet returned, unless that is None."
+        )
     i, j, k = check_labels(triplet[:3], name="triplet", n_classes=len(on_map)).tolist()
     p, q = check_labels(triplet[3:], name="triplet's proxies", n_classes=len(places)).tolist()
     ax.scatter(on_map[:, 0], on_map[:, 1], s=3, c="#cfcfcf", lw=0, zorder=0)
-    line = lambda n, r, style: plot_geodesics(on_map[[n]].double(), places[[r]].double(), 1.0, ax, zorder=2, **(style | dict(lw=1.8)))
-    for n, near, far in ((i, p, q), (j, p, q), (k, q, p)): line(n, near, pull); line(n, far, push)
+    line = lambda n, r, style: plot_geodesics(
+        on_map[[n]].double(), places[[r]].double(), 1.0, ax, zorder=2, **(style | dict(lw=1.8))
+    )
+    for n, near, far in ((i, p, q), (j, p, q), (k, q, p)):
+        line(n, near, pull)
+        line(n, far, push)
     for r, name in ((p, r"$\rho_{ij}$"), (q, r"$\rho_{ijk}$")):
         ax.scatter(*places[r].tolist(), s=42, c="k", zorder=4)
-        ax.annotate(name, places[r].tolist(), xytext=(6, 6), textcoords="offset points", fontsize=12, zorder=5, bbox=dict(fc="white", ec="none", alpha=.75, pad=.5))
+        ax.annotate(
+            name,
+            places[r].tolist(),
+            xytext=(6, 6),
+            textcoords="offset points",
+            fontsize=12,
+            zorder=5,
+            bbox=dict(fc="white", ec="none", alpha=0.75, pad=0.5),
+        )
     for n, name in ((i, "$i$"), (j, "$j$"), (k, "$k$")):
-        if dataset is not None: im = picture(dataset, int(index[n])); ax.add_artist(AnnotationBbox(OffsetImage(_transparent(im), zoom=32 / im.shape[0]), on_map[n].tolist(), frameon=False, pad=0, zorder=3))
-        else: ax.scatter(*on_map[n].tolist(), s=30, c="#E69F00", zorder=3)
-        ax.annotate(name, on_map[n].tolist(), xytext=(12, -14), textcoords="offset points", fontsize=12, zorder=5, bbox=dict(fc="white", ec="none", alpha=.75, pad=.5))
-    ax.plot([], [], **pull, label="pulled together"); ax.plot([], [], **push, label="pushed apart")
+        if dataset is not None:
+            im = picture(dataset, int(index[n]))
+            ax.add_artist(
+                AnnotationBbox(
+                    OffsetImage(_transparent(im), zoom=32 / im.shape[0]),
+                    on_map[n].tolist(),
+                    frameon=False,
+                    pad=0,
+                    zorder=3,
+                )
+            )
+        else:
+            ax.scatter(*on_map[n].tolist(), s=30, c="#E69F00", zorder=3)
+        ax.annotate(
+            name,
+            on_map[n].tolist(),
+            xytext=(12, -14),
+            textcoords="offset points",
+            fontsize=12,
+            zorder=5,
+            bbox=dict(fc="white", ec="none", alpha=0.75, pad=0.5),
+        )
+    ax.plot([], [], **pull, label="pulled together")
+    ax.plot([], [], **push, label="pushed apart")
     ax.legend(loc="lower right", fontsize=8, frameon=False)
     return ax
 
 # %% ../nbs/46_figures.ipynb #0d3194dd
-def save_figure(fig, # a matplotlib figure
-                path, # without suffix, or with one
-                dpi:int=200, # of pixels inside
-               )->list: # the files
+def save_figure(
+    fig,  # a matplotlib figure
+    path,  # without suffix, or with one
+    dpi: int = 200,  # of pixels inside
+) -> list:  # the files
     "A vector file (PDF, with text as text) and a PNG; or the one kind that the suffix names."
     import matplotlib as mpl
     from pathlib import Path
+
     path = Path(path).expanduser()
-    if path.suffix and path.suffix not in (".pdf", ".png", ".svg"): raise ValueError(f"{path.name} is none of the known kinds.\nName the file .pdf, .svg or .png, or leave the suffix off for PDF and PNG.")
+    if path.suffix and path.suffix not in (".pdf", ".png", ".svg"):
+        raise ValueError(
+            f"{path.name} is none of the known kinds.\nName the file .pdf, .svg or .png, or leave the suffix off for PDF and PNG."
+        )
     files = [path] if path.suffix else [path.with_suffix(".pdf"), path.with_suffix(".png")]
     path.parent.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context({"pdf.fonttype": 42, "svg.fonttype": "none"}):
-        for f in files: fig.savefig(f, dpi=dpi, bbox_inches="tight")
+        for f in files:
+            fig.savefig(f, dpi=dpi, bbox_inches="tight")
     return files

@@ -12,27 +12,35 @@ import numpy as np
 import torch
 
 # %% ../nbs/03_files.ipynb #150aa1da
-def as_path(path)->Path: # with the home folder in place of a leading `~`
+def as_path(path) -> Path:  # with the home folder in place of a leading `~`
     "A path as people write it; a shell expands `~` only where a word begins, and Python nowhere."
     return Path(path).expanduser()
 
-def write_atomic(path:Path, # target
-                 write, # called with a temporary path beside it
-                ):
+
+def write_atomic(
+    path: Path,  # target
+    write,  # called with a temporary path beside it
+):
     "Write a file so that a kill at any moment leaves the old one or the new one."
     path = as_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try: write(tmp); os.replace(tmp, path)
-    finally: tmp.unlink(missing_ok=True)
+    try:
+        write(tmp)
+        os.replace(tmp, path)
+    finally:
+        tmp.unlink(missing_ok=True)
 
-def to_json(obj, # dicts, lists, numbers, text; NumPy's and torch's numbers and arrays too
-            indent:int|None=1, # blanks a level; None: all in one line
-           )->str:
+
+def to_json(
+    obj,  # dicts, lists, numbers, text; NumPy's and torch's numbers and arrays too
+    indent: int | None = 1,  # blanks a level; None: all in one line
+) -> str:
     "Strict JSON: a number that is not finite becomes `null`, for the standard has no word for it."
     return json.dumps(_finite(obj), indent=indent, allow_nan=False)
 
-def _finite(obj): # what JSON can hold
+
+def _finite(obj):  # what JSON can hold
     if isinstance(obj, (np.generic, np.ndarray, torch.Tensor)):
         obj = obj.tolist()
     if isinstance(obj, float):
@@ -43,23 +51,29 @@ def _finite(obj): # what JSON can hold
         return [_finite(value) for value in obj]
     return str(obj) if isinstance(obj, Path) else obj
 
-def _key(key): # the name of a value
+
+def _key(key):  # the name of a value
     return key.item() if isinstance(key, (np.generic, torch.Tensor)) else key
+
 
 def write_json(path, obj):
     "Strict JSON (see `to_json`), atomically."
     text = to_json(obj)
     write_atomic(path, lambda p: p.write_text(text, encoding="utf-8"))
 
-def write_tensors(path, tensors:dict, **metadata):
+
+def write_tensors(path, tensors: dict, **metadata):
     "A dict of tensors as `safetensors`, atomically; a file of it cannot run code when it is loaded."
     from safetensors import SafetensorError
     from safetensors.torch import save_file
+
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     about = {name: str(value) for name, value in metadata.items()}
     try:
         write_atomic(path, lambda p: save_file(whole, p, about))
-    except SafetensorError as e: # the system's error, wrapped: a full disk is an OSError wherever it happens
+    except (
+        SafetensorError
+    ) as e:  # the system's error, wrapped: a full disk is an OSError wherever it happens
         number = re.search(r"os error (\d+)", str(e))
         if number is None:
             raise

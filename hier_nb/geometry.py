@@ -15,54 +15,67 @@ from torch import Tensor, nn
 # %% ../nbs/00_geometry.ipynb #8e336495
 def full_precision(f):
     "Decorator: run `f` outside autocast, half-precision tensors taken as float32."
+
     @functools.wraps(f)
     def _f(*args, **kwargs):
         args = [_full(a) for a in args]
         kwargs = {k: _full(v) for k, v in kwargs.items()}
-        device = next((a.device.type for a in [*args, *kwargs.values()] if isinstance(a, Tensor)), "cpu")
+        device = next(
+            (a.device.type for a in [*args, *kwargs.values()] if isinstance(a, Tensor)), "cpu"
+        )
         with torch.autocast(device, enabled=False):
             return f(*args, **kwargs)
+
     return _f
 
-def _full(a): return a.float() if isinstance(a, Tensor) and a.dtype in (torch.float16, torch.bfloat16) else a
+
+def _full(a):
+    return a.float() if isinstance(a, Tensor) and a.dtype in (torch.float16, torch.bfloat16) else a
 
 # %% ../nbs/00_geometry.ipynb #a96bd9a3
-def _wide(x:Tensor)->Tensor: # float64 where the device has it (Apple's MPS does not)
+def _wide(x: Tensor) -> Tensor:  # float64 where the device has it (Apple's MPS does not)
     return x if x.device.type == "mps" else x.double()
 
-def _gap(x:Tensor, c)->Tensor:
+
+def _gap(x: Tensor, c) -> Tensor:
     "1 − c‖x‖², (..., 1), in float64: the factor everything near the border hangs on"
     x = _wide(x)
     return (1 - c * x.square().sum(-1, keepdim=True)).clamp_min(1e-15)
 
 # %% ../nbs/00_geometry.ipynb #c8b81c84
-def check_curvature(c)->None:
+def check_curvature(c) -> None:
     "Raise ValueError unless `c` is a positive, finite number (a tensor is taken on trust)."
     if not isinstance(c, Tensor) and not (c > 0 and math.isfinite(c)):
-        raise ValueError(f"curvature c={c} is not a positive number.\n"
-                         "The ball has curvature -c: pass e.g. c=0.1; for the sphere, normalise and use cosine similarity.")
+        raise ValueError(
+            f"curvature c={c} is not a positive number.\n"
+            "The ball has curvature -c: pass e.g. c=0.1; for the sphere, normalise and use cosine similarity."
+        )
 
 # %% ../nbs/00_geometry.ipynb #50b541f9
-def _norm(x:Tensor)->Tensor: # (..., D) -> (..., 1)
+def _norm(x: Tensor) -> Tensor:  # (..., D) -> (..., 1)
     "Length of vectors, also where the squares would overflow."
     scale = x.detach().abs().amax(-1, keepdim=True)
     scale = torch.where((scale > 0) & scale.isfinite(), scale, 1)
     return scale * torch.linalg.vector_norm(x / scale, dim=-1, keepdim=True)
 
-def _sqrt(c): return c.sqrt() if isinstance(c, Tensor) else math.sqrt(c)
+
+def _sqrt(c):
+    return c.sqrt() if isinstance(c, Tensor) else math.sqrt(c)
 
 # %% ../nbs/00_geometry.ipynb #d41fa8f0
-_series_reach = 1e-3 # q below which a series stands in for the formula; its seven terms are exact to float64 there
-_tanh_series = (1, -1/3, 2/15, -17/315, 62/2835, -1382/155925, 21844/6081075)
-_atanh_series = (1, 1/3, 1/5, 1/7, 1/9, 1/11, 1/13)
+_series_reach = 1e-3  # q below which a series stands in for the formula; its seven terms are exact to float64 there
+_tanh_series = (1, -1 / 3, 2 / 15, -17 / 315, 62 / 2835, -1382 / 155925, 21844 / 6081075)
+_atanh_series = (1, 1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11, 1 / 13)
 
-def _polynomial(q:Tensor, coefficients)->Tensor:
+
+def _polynomial(q: Tensor, coefficients) -> Tensor:
     total = torch.zeros_like(q)
     for a in reversed(coefficients):
         total = total * q + a
     return total
 
-def _by_length(u:Tensor, c, series, formula)->Tensor: # (..., D) -> (..., 1), in float64
+
+def _by_length(u: Tensor, c, series, formula) -> Tensor:  # (..., D) -> (..., 1), in float64
     "f(√c‖u‖) of an even, smooth f: its `series` in c‖u‖² for short vectors, its `formula` for long ones."
     u = _wide(u)
     q = c * u.square().sum(-1, keepdim=True)
@@ -72,9 +85,10 @@ def _by_length(u:Tensor, c, series, formula)->Tensor: # (..., D) -> (..., 1), in
 
 # %% ../nbs/00_geometry.ipynb #fb494544
 @full_precision
-def expmap0(u:Tensor, # tangent vectors at the origin, (..., D)
-            c:float=0.1, # the ball has curvature -c
-           )->Tensor: # points in the ball, (..., D)
+def expmap0(
+    u: Tensor,  # tangent vectors at the origin, (..., D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # points in the ball, (..., D)
     "Exponential map at the origin ([Ganea et al. 2018](https://arxiv.org/abs/1805.09112), lemma 2)."
     check_curvature(c)
     factor = _by_length(u, c, _tanh_series, lambda r: torch.tanh(r) / r)
@@ -82,60 +96,71 @@ def expmap0(u:Tensor, # tangent vectors at the origin, (..., D)
 
 # %% ../nbs/00_geometry.ipynb #c8960d7d
 @full_precision
-def logmap0(x:Tensor, # points in the ball, (..., D)
-            c:float=0.1, # the ball has curvature -c
-           )->Tensor: # tangent vectors at the origin, (..., D)
+def logmap0(
+    x: Tensor,  # points in the ball, (..., D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # tangent vectors at the origin, (..., D)
     "Logarithmic map at the origin, the inverse of `expmap0`."
     check_curvature(c)
+
     def formula(r):
-        r = r.clamp_max(1 - 1e-15) # a point on the border is taken for one just inside
+        r = r.clamp_max(1 - 1e-15)  # a point on the border is taken for one just inside
         return torch.atanh(r) / r
+
     return (_by_length(x, c, _atanh_series, formula) * _wide(x)).to(x.dtype)
 
 # %% ../nbs/00_geometry.ipynb #2dc01db9
-border_gap = {torch.float32: 1e-5, torch.float64: 1e-12} # smallest 1 − √c‖x‖ that `project` leaves
+border_gap = {torch.float32: 1e-5, torch.float64: 1e-12}  # smallest 1 − √c‖x‖ that `project` leaves
 
-def _shorten(x:Tensor, limit)->Tensor:
+
+def _shorten(x: Tensor, limit) -> Tensor:
     "Vectors longer than `limit` are cut to it."
     long = _norm(x.detach()) > limit
     return torch.where(long, x * (limit / _norm(torch.where(long, x, 1))), x)
 
+
 @full_precision
-def project(x:Tensor, # points, (..., D), possibly outside the ball
-            c:float=0.1, # the ball has curvature -c
-           )->Tensor: # points in the ball, (..., D)
+def project(
+    x: Tensor,  # points, (..., D), possibly outside the ball
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # points in the ball, (..., D)
     "Pull points at or beyond the border back inside along their radius."
     check_curvature(c)
     return _shorten(x, (1 - border_gap[x.dtype]) / _sqrt(c))
 
 # %% ../nbs/00_geometry.ipynb #836443dc
 @full_precision
-def clip_norm(u:Tensor, # vectors, (..., D)
-              max_norm:float, # length above which a vector is shortened
-             )->Tensor: # vectors of at most that length, (..., D)
+def clip_norm(
+    u: Tensor,  # vectors, (..., D)
+    max_norm: float,  # length above which a vector is shortened
+) -> Tensor:  # vectors of at most that length, (..., D)
     "Shorten vectors longer than `max_norm`, keep the others ([Guo et al. 2021](https://arxiv.org/abs/2107.11472))."
     return _shorten(u, max_norm)
 
 # %% ../nbs/00_geometry.ipynb #863e8409
-def clip_shell(clip_radius:float=2.3, c:float=0.1)->float: # radius in the ball of a tangent vector of length `clip_radius`
+def clip_shell(
+    clip_radius: float = 2.3, c: float = 0.1
+) -> float:  # radius in the ball of a tangent vector of length `clip_radius`
     "Euclidean radius of the sphere on which clipped embeddings come to lie."
     return math.tanh(math.sqrt(c) * clip_radius) / math.sqrt(c)
 
 # %% ../nbs/00_geometry.ipynb #4bcd02a6
 @full_precision
-def soft_clip(u:Tensor, # vectors, (..., D)
-              max_norm:float, # length that is approached and never passed
-             )->Tensor: # vectors shorter than that, (..., D)
+def soft_clip(
+    u: Tensor,  # vectors, (..., D)
+    max_norm: float,  # length that is approached and never passed
+) -> Tensor:  # vectors shorter than that, (..., D)
     "Shorten vectors smoothly: short ones hardly, long ones to just below `max_norm`."
     factor = _by_length(u, 1 / max_norm**2, _tanh_series, lambda r: torch.tanh(r) / r)
     return (factor * _wide(u)).to(u.dtype)
 
 # %% ../nbs/00_geometry.ipynb #4b0e6f72
 @full_precision
-def mobius_add(x:Tensor, # points in the ball, (..., D)
-               y:Tensor, # points in the ball, (..., D)
-               c:float=0.1, # the ball has curvature -c
-              )->Tensor: # x ⊕ y, (..., D)
+def mobius_add(
+    x: Tensor,  # points in the ball, (..., D)
+    y: Tensor,  # points in the ball, (..., D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # x ⊕ y, (..., D)
     "Möbius addition ([Ungar 2008](https://doi.org/10.1007/978-3-031-01753-6), eq. 1.46 in curvature -c)."
     check_curvature(c)
     s = _wide(x) + _wide(y)
@@ -145,31 +170,39 @@ def mobius_add(x:Tensor, # points in the ball, (..., D)
     return project(total.to(torch.result_type(x, y)), c)
 
 # %% ../nbs/00_geometry.ipynb #8b1f375c
-def _from_ratio(s2:Tensor, c)->Tensor: # s² = c‖x−y‖²/(gap·gap)  ->  distance, with gradient 0 where x = y
-    s = torch.where(s2 == 0, 1, s2).sqrt() # asks for 0, not for > 0: NaN must stay NaN
+def _from_ratio(
+    s2: Tensor, c
+) -> Tensor:  # s² = c‖x−y‖²/(gap·gap)  ->  distance, with gradient 0 where x = y
+    s = torch.where(s2 == 0, 1, s2).sqrt()  # asks for 0, not for > 0: NaN must stay NaN
     return torch.where(s2 == 0, 0, 2 / _sqrt(c) * torch.asinh(s))
 
 # %% ../nbs/00_geometry.ipynb #bacae40d
 @full_precision
-def dist(x:Tensor, # points in the ball, (..., D)
-         y:Tensor, # points in the ball, (..., D)
-         c:float=0.1, # the ball has curvature -c
-        )->Tensor: # geodesic distance, (...)
+def dist(
+    x: Tensor,  # points in the ball, (..., D)
+    y: Tensor,  # points in the ball, (..., D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # geodesic distance, (...)
     "Distance in the Poincaré ball ([Ermolov et al. 2022](https://arxiv.org/abs/2203.10833), eq. 2)."
     check_curvature(c)
     return _from_ratio(_ratio(x, y, c), c).to(torch.result_type(x, y))
 
-def _ratio(x, y, c): # c‖x−y‖²/(gap·gap), (...), in float64
+
+def _ratio(x, y, c):  # c‖x−y‖²/(gap·gap), (...), in float64
     return c * (_wide(x) - _wide(y)).square().sum(-1) / (_gap(x, c) * _gap(y, c)).squeeze(-1)
 
 # %% ../nbs/00_geometry.ipynb #aabf2df6
-_asinh_squared_series = tuple(-.5 * (-4) ** n / (n**2 * math.comb(2 * n, n)) for n in range(1, 8)) # of asinh²(√q) / q
+_asinh_squared_series = tuple(
+    -0.5 * (-4) ** n / (n**2 * math.comb(2 * n, n)) for n in range(1, 8)
+)  # of asinh²(√q) / q
+
 
 @full_precision
-def squared_dist(x:Tensor, # points in the ball, (..., D)
-                 y:Tensor, # points in the ball, (..., D)
-                 c:float=0.1, # the ball has curvature -c
-                )->Tensor: # geodesic distance, squared, (...)
+def squared_dist(
+    x: Tensor,  # points in the ball, (..., D)
+    y: Tensor,  # points in the ball, (..., D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # geodesic distance, squared, (...)
     "`dist` squared, with right derivatives of first and second order everywhere."
     check_curvature(c)
     q = _ratio(x, y, c)
@@ -180,15 +213,18 @@ def squared_dist(x:Tensor, # points in the ball, (..., D)
 
 # %% ../nbs/00_geometry.ipynb #6b7b2ecd
 @full_precision
-def pairwise_dist(x:Tensor, # points in the ball, (B, D)
-                  y:Tensor, # points in the ball, (P, D)
-                  c:float=0.1, # the ball has curvature -c
-                 )->Tensor: # table of geodesic distances, (B, P)
+def pairwise_dist(
+    x: Tensor,  # points in the ball, (B, D)
+    y: Tensor,  # points in the ball, (P, D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # table of geodesic distances, (B, P)
     "All distances between two sets of points by one matrix product; raises ValueError when the widths differ."
     check_curvature(c)
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ValueError(f"pairwise_dist got shapes {tuple(x.shape)} and {tuple(y.shape)}.\n"
-                         "Pass two tables of points of one width: (B, D) and (P, D).")
+        raise ValueError(
+            f"pairwise_dist got shapes {tuple(x.shape)} and {tuple(y.shape)}.\n"
+            "Pass two tables of points of one width: (B, D) and (P, D)."
+        )
     X, Y = _wide(x), _wide(y)
     x2, y2 = X.square().sum(-1)[:, None], Y.square().sum(-1)[None]
     sq = x2 + y2 - 2 * X @ Y.T
@@ -197,9 +233,10 @@ def pairwise_dist(x:Tensor, # points in the ball, (B, D)
 
 # %% ../nbs/00_geometry.ipynb #0b28cbf8
 @full_precision
-def to_lorentz(x:Tensor, # points in the ball, (..., D)
-               c:float=0.1, # the ball has curvature -c
-              )->Tensor: # points on the unit hyperboloid, (..., D + 1), time coordinate first
+def to_lorentz(
+    x: Tensor,  # points in the ball, (..., D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # points on the unit hyperboloid, (..., D + 1), time coordinate first
     "Lift to the hyperboloid X₀² − ‖X₁‖² = 1 ([Nickel & Kiela 2018](https://arxiv.org/abs/1806.03417), eq. 11)."
     check_curvature(c)
     gap = _gap(x, c)
@@ -207,19 +244,21 @@ def to_lorentz(x:Tensor, # points in the ball, (..., D)
 
 # %% ../nbs/00_geometry.ipynb #49f00c92
 @full_precision
-def from_lorentz(X:Tensor, # points on the unit hyperboloid, (..., D + 1)
-                 c:float=0.1, # the ball has curvature -c
-                )->Tensor: # points in the ball, (..., D)
+def from_lorentz(
+    X: Tensor,  # points on the unit hyperboloid, (..., D + 1)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # points in the ball, (..., D)
     "Stereographic projection back into the ball, the inverse of `to_lorentz`."
     check_curvature(c)
     return X[..., 1:] / (_sqrt(c) * (1 + X[..., :1]))
 
 # %% ../nbs/00_geometry.ipynb #33b61ef6
 @full_precision
-def midpoint(x:Tensor, # points in the ball, (..., N, D)
-             c:float=0.1, # the ball has curvature -c
-             weights:Tensor|None=None, # non-negative, (..., N); equal when None
-            )->Tensor: # weighted midpoint, (..., D)
+def midpoint(
+    x: Tensor,  # points in the ball, (..., N, D)
+    c: float = 0.1,  # the ball has curvature -c
+    weights: Tensor | None = None,  # non-negative, (..., N); equal when None
+) -> Tensor:  # weighted midpoint, (..., D)
     "Einstein midpoint ([Law et al. 2019](https://proceedings.mlr.press/v97/law19a.html), theorem 3.3)."
     check_curvature(c)
     w = _check_weights(x, weights)
@@ -228,22 +267,30 @@ def midpoint(x:Tensor, # points in the ball, (..., N, D)
     around = mobius_add(-rough[..., None, :], X, c)
     return project(mobius_add(rough, _mean_on_hyperboloid(around, w, c), c).to(x.dtype), c)
 
-def _mean_on_hyperboloid(x, w, c): # (..., N, D), (..., N, 1) -> (..., D)
+
+def _mean_on_hyperboloid(x, w, c):  # (..., N, D), (..., N, 1) -> (..., D)
     X = to_lorentz(x, c)
     m = (w * X).sum(-2)
     length = (m[..., :1].square() - m[..., 1:].square().sum(-1, keepdim=True)).clamp_min(0).sqrt()
-    length = torch.maximum(length, w.sum(-2)) # it is never shorter; rounding may say so
+    length = torch.maximum(length, w.sum(-2))  # it is never shorter; rounding may say so
     return project(from_lorentz(m / length, c), c)
 
-def _check_weights(x, weights): # -> (..., N, 1), of the points' wide type
+
+def _check_weights(x, weights):  # -> (..., N, 1), of the points' wide type
     if x.ndim < 2 or not x.shape[-2]:
-        raise ValueError(f"midpoint got points of shape {tuple(x.shape)}.\nPass (..., N, D), N at least 1.")
+        raise ValueError(
+            f"midpoint got points of shape {tuple(x.shape)}.\nPass (..., N, D), N at least 1."
+        )
     if weights is None:
         return _wide(torch.ones_like(x[..., :1]))
     if weights.shape[-1] != x.shape[-2]:
-        raise ValueError(f"midpoint got {weights.shape[-1]} weights for {x.shape[-2]} points.\nPass one weight per point.")
+        raise ValueError(
+            f"midpoint got {weights.shape[-1]} weights for {x.shape[-2]} points.\nPass one weight per point."
+        )
     if (weights < 0).any() or (weights.sum(-1) == 0).any():
-        raise ValueError("midpoint got a negative weight, or weights that are all 0.\nPass weights >= 0, one of them above.")
+        raise ValueError(
+            "midpoint got a negative weight, or weights that are all 0.\nPass weights >= 0, one of them above."
+        )
     return _wide(weights)[..., None]
 
 # %% ../nbs/00_geometry.ipynb #a292fb79
@@ -252,13 +299,16 @@ class _RefuseTwice(torch.autograd.Function):
     def forward(ctx, grad, why):
         ctx.why = why
         return grad.view_as(grad)
+
     @staticmethod
     def backward(ctx, _):
         raise RuntimeError(ctx.why)
 
-def once_only(grad:Tensor, # what a custom backward returns
-              why:str, # the error's text
-             )->Tensor: # the same
+
+def once_only(
+    grad: Tensor,  # what a custom backward returns
+    why: str,  # the error's text
+) -> Tensor:  # the same
     "A gradient that raises RuntimeError when it is itself differentiated (`create_graph=True`), instead of dropping a term."
     if not torch.is_grad_enabled():
         return grad
@@ -270,15 +320,21 @@ class _RiemannianGradient(torch.autograd.Function):
     def forward(ctx, x, scale):
         ctx.save_for_backward(scale)
         return x.view_as(x)
+
     @staticmethod
     def backward(ctx, grad):
-        return once_only(grad * ctx.saved_tensors[0], "A Riemannian gradient is not the derivative of a function, so it has no "
-                         "second derivative.\nPass riemannian=False to ToPoincare to differentiate twice."), None
+        return once_only(
+            grad * ctx.saved_tensors[0],
+            "A Riemannian gradient is not the derivative of a function, so it has no "
+            "second derivative.\nPass riemannian=False to ToPoincare to differentiate twice.",
+        ), None
+
 
 @full_precision
-def riemannian_gradient(x:Tensor, # points in the ball, (..., D)
-                        c:float=0.1, # the ball has curvature -c
-                       )->Tensor: # the same points
+def riemannian_gradient(
+    x: Tensor,  # points in the ball, (..., D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # the same points
     "Identity whose gradient is the Riemannian one ([Nickel & Kiela 2017](https://arxiv.org/abs/1705.08039), eq. 4)."
     return _RiemannianGradient.apply(x, (_gap(x.detach(), c) / 2).square().to(x.dtype))
 
@@ -287,18 +343,34 @@ class ToPoincare(nn.Module):
     """Tangent vectors (..., D) to points in the ball: clip, `expmap0`, Riemannian gradient.
 
     `clip_radius=None` leaves out the clip; `soft=True` bends instead of cutting (`soft_clip`); `learn_c=True` makes the curvature a parameter."""
-    def __init__(self, c:float=0.1, clip_radius:float|None=2.3, riemannian:bool=True, soft:bool=False, learn_c:bool=False):
+
+    def __init__(
+        self,
+        c: float = 0.1,
+        clip_radius: float | None = 2.3,
+        riemannian: bool = True,
+        soft: bool = False,
+        learn_c: bool = False,
+    ):
         super().__init__()
         check_curvature(c)
         if clip_radius is not None and not clip_radius > 0:
-            raise ValueError(f"clip_radius={clip_radius} is not positive.\nPass e.g. 2.3, or None for no clipping.")
+            raise ValueError(
+                f"clip_radius={clip_radius} is not positive.\nPass e.g. 2.3, or None for no clipping."
+            )
         self.clip_radius, self.riemannian, self.soft = clip_radius, riemannian, soft
         self.log_c = nn.Parameter(torch.tensor(math.log(c))) if learn_c else None
         self._c = c
+
     @property
-    def c(self): return self._c if self.log_c is None else self.log_c.exp()
+    def c(self):
+        return self._c if self.log_c is None else self.log_c.exp()
+
     def forward(self, u):
-        if self.clip_radius is not None: u = (soft_clip if self.soft else clip_norm)(u, self.clip_radius)
+        if self.clip_radius is not None:
+            u = (soft_clip if self.soft else clip_norm)(u, self.clip_radius)
         x = expmap0(u, self.c)
         return riemannian_gradient(x, self.c) if self.riemannian and torch.is_grad_enabled() else x
-    def extra_repr(self): return f"c={self.c if self.log_c is None else self.log_c.exp().item():.3g}{' (learned)' if self.log_c is not None else ''}, clip_radius={self.clip_radius}, soft={self.soft}"
+
+    def extra_repr(self):
+        return f"c={self.c if self.log_c is None else self.log_c.exp().item():.3g}{' (learned)' if self.log_c is not None else ''}, clip_radius={self.clip_radius}, soft={self.soft}"

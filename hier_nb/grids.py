@@ -13,71 +13,119 @@ from .files import as_path
 from .notebooks import check_names, check_parameters, notebook_parameters
 
 # %% ../nbs/56_grids.ipynb #90e3e74d
-def expand(grid, # dict: name -> value, or a list of values as an axis; or a list of such dicts, one after the other
-           seeds=None, # a number n for seeds 0 … n−1, or the seeds themselves; None: no `seed` axis
-          )->list[dict]: # one dict per run, without repetitions
+def expand(
+    grid,  # dict: name -> value, or a list of values as an axis; or a list of such dicts, one after the other
+    seeds=None,  # a number n for seeds 0 … n−1, or the seeds themselves; None: no `seed` axis
+) -> list[dict]:  # one dict per run, without repetitions
     "Every combination of the axes. A value that is itself a list is written as a list in a list."
-    if seeds is not None: seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
+    if seeds is not None:
+        seeds = list(range(seeds)) if isinstance(seeds, int) else list(seeds)
     runs = []
     for g in [grid] if isinstance(grid, dict) else grid:
-        if not isinstance(g, dict): raise ValueError(f"{g!r} is not a set of parameters.\nA grid is a dict of axes, or a list of dicts.")
-        axes = {k: list(v) if isinstance(v, (list, tuple, range)) else [v] for k, v in (g | ({} if seeds is None else dict(seed=seeds))).items()}
+        if not isinstance(g, dict):
+            raise ValueError(
+                f"{g!r} is not a set of parameters.\nA grid is a dict of axes, or a list of dicts."
+            )
+        axes = {
+            k: list(v) if isinstance(v, (list, tuple, range)) else [v]
+            for k, v in (g | ({} if seeds is None else dict(seed=seeds))).items()
+        }
         for k, v in axes.items():
-            if not v: raise ValueError(f"The axis {k!r} of the grid is empty.\nGive it a value, or leave it out.")
+            if not v:
+                raise ValueError(
+                    f"The axis {k!r} of the grid is empty.\nGive it a value, or leave it out."
+                )
         runs += [dict(zip(axes, vs)) for vs in itertools.product(*axes.values())]
-    if not runs: raise ValueError("The grid is empty.\nGive it at least one set of parameters.")
+    if not runs:
+        raise ValueError("The grid is empty.\nGive it at least one set of parameters.")
     return [r for n, r in enumerate(runs) if r not in runs[:n]]
 
 # %% ../nbs/56_grids.ipynb #419744f1
-def read_grid(path)->list|dict: # what `expand` takes
+def read_grid(path) -> list | dict:  # what `expand` takes
     "A grid from YAML or JSON (axes, or a list), or CSV (one run per row; an empty cell leaves the notebook's default)."
     path = as_path(path)
-    if not path.is_file(): raise FileNotFoundError(f"There is no grid file {path}.\nCheck the path.")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no grid file {path}.\nCheck the path.")
     text, kind = path.read_text(encoding="utf-8"), path.suffix.lower()
-    if kind == ".csv": return _read_csv(path, text)
-    if kind not in (".yaml", ".yml", ".json"): raise ValueError(f"{path} is neither YAML, JSON nor CSV.\nName the file .yaml, .json or .csv.")
+    if kind == ".csv":
+        return _read_csv(path, text)
+    if kind not in (".yaml", ".yml", ".json"):
+        raise ValueError(
+            f"{path} is neither YAML, JSON nor CSV.\nName the file .yaml, .json or .csv."
+        )
     import yaml
-    try: grid = yaml.safe_load(text) # JSON is YAML
-    except yaml.YAMLError as e: raise ValueError(f"{path} cannot be read: {e.problem}, line {e.problem_mark.line + 1}.\nCorrect that line." if getattr(e, "problem_mark", None) else f"{path} cannot be read: {e}.") from None
-    if not isinstance(grid, (dict, list)): raise ValueError(f"{path} holds {grid!r}, not a grid.\nWrite `name: [values]` lines, or a list of them.")
+
+    try:
+        grid = yaml.safe_load(text)  # JSON is YAML
+    except yaml.YAMLError as e:
+        raise ValueError(
+            f"{path} cannot be read: {e.problem}, line {e.problem_mark.line + 1}.\nCorrect that line."
+            if getattr(e, "problem_mark", None)
+            else f"{path} cannot be read: {e}."
+        ) from None
+    if not isinstance(grid, (dict, list)):
+        raise ValueError(
+            f"{path} holds {grid!r}, not a grid.\nWrite `name: [values]` lines, or a list of them."
+        )
     return grid
 
 # %% ../nbs/56_grids.ipynb #9589dea3
 def _read_csv(path, text):
     import csv
+
     rows = list(csv.reader(text.splitlines()))
-    if len(rows) < 2: raise ValueError(f"{path} has no rows.\nThe first line names parameters, each further line is a run.")
+    if len(rows) < 2:
+        raise ValueError(
+            f"{path} has no rows.\nThe first line names parameters, each further line is a run."
+        )
     names = [n.strip() for n in rows[0]]
     for n, r in enumerate(rows[1:], 2):
-        if r and len(r) != len(names): raise ValueError(f"Line {n} of {path} has {len(r)} cells, the first line has {len(names)}.\nQuote cells that hold commas.")
-    return [{k: [_literal(v.strip())] for k, v in zip(names, r) if v.strip()} for r in rows[1:] if r]
+        if r and len(r) != len(names):
+            raise ValueError(
+                f"Line {n} of {path} has {len(r)} cells, the first line has {len(names)}.\nQuote cells that hold commas."
+            )
+    return [
+        {k: [_literal(v.strip())] for k, v in zip(names, r) if v.strip()} for r in rows[1:] if r
+    ]
 
-def _literal(v): # as on the command line
-    try: return ast.literal_eval(v)
-    except (ValueError, SyntaxError): return v
+
+def _literal(v):  # as on the command line
+    try:
+        return ast.literal_eval(v)
+    except (ValueError, SyntaxError):
+        return v
 
 # %% ../nbs/56_grids.ipynb #de247c07
-def code_revision(notebook, # path, or a function
-                 )->str: # 12 hexadecimal digits
+def code_revision(
+    notebook,  # path, or a function
+) -> str:  # 12 hexadecimal digits
     "A hash of the notebook's code cells and of this package's source."
     h = hashlib.sha256()
-    if callable(notebook): h.update(f"{notebook.__module__}.{notebook.__qualname__}".encode())
+    if callable(notebook):
+        h.update(f"{notebook.__module__}.{notebook.__qualname__}".encode())
     else:
         import nbformat
-        for c in nbformat.read(as_path(notebook), 4).cells: h.update(c.source.encode() if c.cell_type == "code" else b"")
+
+        for c in nbformat.read(as_path(notebook), 4).cells:
+            h.update(c.source.encode() if c.cell_type == "code" else b"")
     here = Path(__import__("hier_nb").__file__).parent
-    for f in sorted([*here.glob("*.py"), *here.glob("recipes/*.yaml")]): h.update(f.read_bytes())
+    for f in sorted([*here.glob("*.py"), *here.glob("recipes/*.yaml")]):
+        h.update(f.read_bytes())
     return h.hexdigest()[:12]
 
 # %% ../nbs/56_grids.ipynb #bb261488
-def run_id(parameters:dict, revision:str="")->str: # 12 hexadecimal digits
+def run_id(parameters: dict, revision: str = "") -> str:  # 12 hexadecimal digits
     "The name of a run; the order of the parameters does not matter."
-    try: text = json.dumps([revision, parameters], sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError): raise ValueError(f"These parameters cannot be written down: {parameters}.\nUse numbers, strings, booleans, None, lists and dicts.") from None
+    try:
+        text = json.dumps([revision, parameters], sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"These parameters cannot be written down: {parameters}.\nUse numbers, strings, booleans, None, lists and dicts."
+        ) from None
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 # %% ../nbs/56_grids.ipynb #61d44daf
-def check_grid(notebook, runs:list[dict]):
+def check_grid(notebook, runs: list[dict]):
     "Raise ValueError, with the nearest name, for a parameter that the notebook, or function, does not have."
     names = sorted({k for r in runs for k in r})
     if not callable(notebook):
@@ -85,6 +133,8 @@ def check_grid(notebook, runs:list[dict]):
         check_runs(notebook_parameters(notebook), runs)
         return
     import inspect
+
     known = inspect.signature(notebook).parameters
-    if any(p.kind == p.VAR_KEYWORD for p in known.values()): return
+    if any(p.kind == p.VAR_KEYWORD for p in known.values()):
+        return
     check_names(notebook.__name__, names, known)

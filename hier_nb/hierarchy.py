@@ -17,59 +17,89 @@ from .neighbors import mutual_neighbors, reciprocal_neighbors
 # %% ../nbs/31_hierarchy.ipynb #a8b4779b
 class HierarchicalProxies(nn.Module):
     "`n_proxies` learnable points: `.weight` (P, D) in the tangent space, `.on_ball()` (P, D) in the ball. `to_ball` replaces `c` and `clip_radius`."
-    def __init__(self, n_proxies:int=512, dim:int=128, c:float=0.1, clip_radius:float|None=2.3, to_ball:ToPoincare|None=None):
+
+    def __init__(
+        self,
+        n_proxies: int = 512,
+        dim: int = 128,
+        c: float = 0.1,
+        clip_radius: float | None = 2.3,
+        to_ball: ToPoincare | None = None,
+    ):
         super().__init__()
         if n_proxies < 1 or dim < 1:
             raise ValueError(f"n_proxies={n_proxies}, dim={dim}.\nBoth must be at least 1.")
         self.to_ball = to_ball or ToPoincare(c, clip_radius)
-        r = self.to_ball.clip_radius or 2.3 * math.sqrt(0.1 / float(torch.as_tensor(self.to_ball.c).detach()))
+        r = self.to_ball.clip_radius or 2.3 * math.sqrt(
+            0.1 / float(torch.as_tensor(self.to_ball.c).detach())
+        )
         self.weight = nn.Parameter(torch.randn(n_proxies, dim) * 0.9 * r / math.sqrt(dim))
-    def on_ball(self): return self.to_ball(self.weight)
-    def extra_repr(self): return "n_proxies={}, dim={}".format(*self.weight.shape)
+
+    def on_ball(self):
+        return self.to_ball(self.weight)
+
+    def extra_repr(self):
+        return "n_proxies={}, dim={}".format(*self.weight.shape)
 
 # %% ../nbs/31_hierarchy.ipynb #9f1bab25
-def _choose(mask:Tensor, # which columns may be chosen, boolean (N, M)
-            u:Tensor, # uniform numbers in [0, 1), (N, T)
-           )->Tensor: # a uniformly chosen column for each number, (N, T)
+def _choose(
+    mask: Tensor,  # which columns may be chosen, boolean (N, M)
+    u: Tensor,  # uniform numbers in [0, 1), (N, T)
+) -> Tensor:  # a uniformly chosen column for each number, (N, T)
     counts = mask.cumsum(1)
     rank = (u * counts[:, -1:]).long() + 1
     return torch.searchsorted(counts, rank).clamp_max(mask.shape[1] - 1)
 
 # %% ../nbs/31_hierarchy.ipynb #e926f954
-def _rand(*shape, like:Tensor, generator=None): # uniform [0, 1) float32 on `like`'s device
+def _rand(*shape, like: Tensor, generator=None):  # uniform [0, 1) float32 on `like`'s device
     device = like.device if generator is None else generator.device
-    pin = like.device.type == "cuda" and torch.device(device).type == "cpu" # or the copy would stall the GPU's queue
-    return torch.rand(*shape, device=device, generator=generator, pin_memory=pin).to(like.device, non_blocking=True)
+    pin = (
+        like.device.type == "cuda" and torch.device(device).type == "cpu"
+    )  # or the copy would stall the GPU's queue
+    return torch.rand(*shape, device=device, generator=generator, pin_memory=pin).to(
+        like.device, non_blocking=True
+    )
 
 # %% ../nbs/31_hierarchy.ipynb #11b4d74f
 @torch.compiler.disable
-def sample_triplets(related:Tensor, # symmetric boolean table, (N, N), diagonal False
-                    n:int, # triplets per anchor
-                    generator:torch.Generator|None=None, # source of randomness
-                    official_negatives:bool=False, # let k be i itself, as the published code does
-                    apart:Tensor|None=None, # pairs that a triplet must not hold, boolean (N, N)
-                   )->tuple[Tensor, Tensor]: # indices (3, N, n): i, j, k; and which anchors may be used, (N,)
+def sample_triplets(
+    related: Tensor,  # symmetric boolean table, (N, N), diagonal False
+    n: int,  # triplets per anchor
+    generator: torch.Generator | None = None,  # source of randomness
+    official_negatives: bool = False,  # let k be i itself, as the published code does
+    apart: Tensor | None = None,  # pairs that a triplet must not hold, boolean (N, N)
+) -> tuple[Tensor, Tensor]:  # indices (3, N, n): i, j, k; and which anchors may be used, (N,)
     "Draw (i, j, k) for every anchor i; anchors with fewer than two relatives, or nobody unrelated, are marked invalid."
     eye = torch.eye(len(related), dtype=torch.bool, device=related.device)
     others = ~related if official_negatives else ~(related | eye)
-    if apart is not None: related, others = related & ~apart, others & ~apart
+    if apart is not None:
+        related, others = related & ~apart, others & ~apart
     u = _rand(2, len(related), n, like=related, generator=generator)
     i = torch.arange(len(related), device=related.device)[:, None].expand(-1, n)
-    return torch.stack([i, _choose(related, u[0]), _choose(others, u[1])]), (related.sum(1) >= 2) & others.any(1)
+    return torch.stack([i, _choose(related, u[0]), _choose(others, u[1])]), (
+        related.sum(1) >= 2
+    ) & others.any(1)
 
 # %% ../nbs/31_hierarchy.ipynb #6b492cc4
-def _weights(logits:Tensor)->Tensor: # softmax weights up to a factor, largest 1, (T, P)
+def _weights(logits: Tensor) -> Tensor:  # softmax weights up to a factor, largest 1, (T, P)
     return (logits - logits.amax(-1, keepdim=True)).exp_()
 
-def _draw(w:Tensor, u:Tensor)->Tensor: # one column a row with probability ∝ w, (T,)
+
+def _draw(w: Tensor, u: Tensor) -> Tensor:  # one column a row with probability ∝ w, (T,)
     cum = w.cumsum(-1)
-    return torch.searchsorted(cum, u[:, None] * cum[:, -1:], right=True).squeeze(1).clamp_max(w.shape[1] - 1)
+    return (
+        torch
+        .searchsorted(cum, u[:, None] * cum[:, -1:], right=True)
+        .squeeze(1)
+        .clamp_max(w.shape[1] - 1)
+    )
 
 # %% ../nbs/31_hierarchy.ipynb #c3765252
-def _relaxed(w:Tensor, # weights, (T, P)
-             winner:Tensor, # the column that was drawn, (T,)
-             generator=None,
-            )->Tensor: # Gumbel-softmax vectors given their argmax, rows sum to 1, (T, P)
+def _relaxed(
+    w: Tensor,  # weights, (T, P)
+    winner: Tensor,  # the column that was drawn, (T,)
+    generator=None,
+) -> Tensor:  # Gumbel-softmax vectors given their argmax, rows sum to 1, (T, P)
     "The relaxed sample that belongs to a draw: exponential clocks of rates `w`, given who rang first."
     first = -torch.log1p(-_rand(len(w), 1, like=w, generator=generator)) / w.sum(-1, keepdim=True)
     t = first - torch.log1p(-_rand(*w.shape, like=w, generator=generator)) / w
@@ -77,19 +107,27 @@ def _relaxed(w:Tensor, # weights, (T, P)
     return y / y.sum(-1, keepdim=True)
 
 # %% ../nbs/31_hierarchy.ipynb #6e06151a
-def _ancestors(di, dj, dk, u, temperature, distinct): # distances (T, P) -> draws (T,), weights (T, P), pair first
+def _ancestors(
+    di, dj, dk, u, temperature, distinct
+):  # distances (T, P) -> draws (T,), weights (T, P), pair first
     pair = torch.maximum(di, dj)
     w2 = _weights(pair / -temperature)
     a2 = _draw(w2, u[0])
     logits = torch.maximum(pair, dk).div_(-temperature)
-    if distinct: logits.scatter_(1, a2[:, None], -torch.inf)
+    if distinct:
+        logits.scatter_(1, a2[:, None], -torch.inf)
     w3 = _weights(logits)
     return a2, _draw(w3, u[1]), w2, w3
 
 # %% ../nbs/31_hierarchy.ipynb #d6ddbfe8
-def _brackets(di, dj, dk, a2, a3, margin): # -> the three brackets before the hinge, (3, T), and where they count, (T,)
+def _brackets(
+    di, dj, dk, a2, a3, margin
+):  # -> the three brackets before the hinge, (3, T), and where they count, (T,)
     at = lambda d, a: d.gather(1, a[:, None]).squeeze(1)
-    z = torch.stack([at(di, a2) - at(di, a3), at(dj, a2) - at(dj, a3), at(dk, a3) - at(dk, a2)]) + margin
+    z = (
+        torch.stack([at(di, a2) - at(di, a3), at(dj, a2) - at(dj, a3), at(dk, a3) - at(dk, a2)])
+        + margin
+    )
     return z, a2 != a3
 
 # %% ../nbs/31_hierarchy.ipynb #689e209e
@@ -97,8 +135,12 @@ def _straight_through(grad, ids, ds, v, w, winner, temperature, generator):
     "Add the straight-through gradient of draws from the maximum over `ds`, shared out to the point that set it."
     y = _relaxed(w, winner, generator)
     g = y.mul_(v - (y * v).sum(-1, keepdim=True)).div_(-temperature)
-    for i, d, rest in zip(ids, ds, [torch.maximum(*ds[1:]) if len(ds) > 2 else ds[1], ds[2] if len(ds) > 2 else None, None]):
-        mine = g if rest is None else g * (d >= rest) # ties go to the first
+    for i, d, rest in zip(
+        ids,
+        ds,
+        [torch.maximum(*ds[1:]) if len(ds) > 2 else ds[1], ds[2] if len(ds) > 2 else None, None],
+    ):
+        mine = g if rest is None else g * (d >= rest)  # ties go to the first
         grad.index_add_(0, i, mine)
         g = g - mine
 
@@ -110,9 +152,13 @@ def _block(D, t, u, weight, temperature, margin, distinct, generator, grad, usag
     z, differ = _brackets(*d, a2, a3, margin)
     s = ((z > 0) & differ).to(D.dtype) * weight
     loss, collisions = (z * s).sum(), (weight * ~differ).sum()
-    for a in (a2, a3): usage.scatter_add_(0, a, weight / 2)
-    if grad is None: return loss, collisions
-    if D.device.type == "cpu": # leave out triplets that have no gradient; on a GPU finding them would stall it
+    for a in (a2, a3):
+        usage.scatter_add_(0, a, weight / 2)
+    if grad is None:
+        return loss, collisions
+    if (
+        D.device.type == "cpu"
+    ):  # leave out triplets that have no gradient; on a GPU finding them would stall it
         keep = s.any(0).nonzero().squeeze(1)
         t, s, a2, a3, w2, w3 = t[:, keep], s[:, keep], a2[keep], a3[keep], w2[keep], w3[keep]
         d = [x[keep] for x in d]
@@ -132,73 +178,109 @@ class _TripletLoss(torch.autograd.Function):
         n = triplets.shape[2]
         weight = (valid / (valid.sum() * n).clamp_min(1)).to(D.dtype).repeat_interleave(n)
         u = _rand(2, t.shape[1], like=D, generator=generator).to(D.dtype)
-        if D.device.type == "cpu": # invalid anchors weigh nothing: leave them out
+        if D.device.type == "cpu":  # invalid anchors weigh nothing: leave them out
             t, u, weight = t[:, weight > 0], u[:, weight > 0], weight[weight > 0]
         grad = torch.zeros_like(D) if ctx.needs_input_grad[0] else None
-        nothing = 0 * D.sum() # NaN if a distance is: a hinge would take it for a closed bracket
+        nothing = 0 * D.sum()  # NaN if a distance is: a hinge would take it for a closed bracket
         loss, collisions, usage = nothing.clone(), D.new_zeros(()), D.new_zeros(D.shape[1])
         if grad is not None:
             grad += nothing
         for rows in range(0, t.shape[1], block):
             b = slice(rows, rows + block)
-            l, same = _block(D, t[:, b], u[:, b], weight[b], temperature, margin, distinct, generator, grad, usage)
+            l, same = _block(
+                D,
+                t[:, b],
+                u[:, b],
+                weight[b],
+                temperature,
+                margin,
+                distinct,
+                generator,
+                grad,
+                usage,
+            )
             loss, collisions = loss + l, collisions + same
         ctx.save_for_backward(grad)
         ctx.mark_non_differentiable(collisions, usage)
         return loss, collisions, usage
+
     @staticmethod
     def backward(ctx, g, *_):
-        grad = once_only(g * ctx.saved_tensors[0], "HIER's loss can be differentiated once: its gradient is computed with the loss, in closed form.\n"
-                         "Leave create_graph=True away, or take its part out of what is differentiated twice.")
+        grad = once_only(
+            g * ctx.saved_tensors[0],
+            "HIER's loss can be differentiated once: its gradient is computed with the loss, in closed form.\n"
+            "Leave create_graph=True away, or take its part out of what is differentiated twice.",
+        )
         return (grad,) + (None,) * 7
 
 # %% ../nbs/31_hierarchy.ipynb #0a9d56a7
 @torch.compiler.disable
 @full_precision
-def triplet_loss(distances:Tensor, # points to proxies, (N, P)
-                 triplets:Tensor, # point indices i, j, k, (3, N, T)
-                 valid:Tensor, # anchors that count, boolean (N,)
-                 margin:float=0.1, # δ
-                 temperature:float=0.1, # of the ancestors' softmax
-                 distinct_ancestors:bool=False, # draw ρ_ijk among proxies other than ρ_ij (the paper; the published code does not)
-                 generator:torch.Generator|None=None,
-                 block:int=0, # triplets a block; 0: what fits a CPU's cache, or all at once on a GPU
-                )->tuple[Tensor, Tensor, Tensor]: # mean loss over valid triplets (0 if none); fraction with ρ_ij = ρ_ijk; how often each proxy was drawn, (P,)
+def triplet_loss(
+    distances: Tensor,  # points to proxies, (N, P)
+    triplets: Tensor,  # point indices i, j, k, (3, N, T)
+    valid: Tensor,  # anchors that count, boolean (N,)
+    margin: float = 0.1,  # δ
+    temperature: float = 0.1,  # of the ancestors' softmax
+    distinct_ancestors: bool = False,  # draw ρ_ijk among proxies other than ρ_ij (the paper; the published code does not)
+    generator: torch.Generator | None = None,
+    block: int = 0,  # triplets a block; 0: what fits a CPU's cache, or all at once on a GPU
+) -> tuple[
+    Tensor, Tensor, Tensor
+]:  # mean loss over valid triplets (0 if none); fraction with ρ_ij = ρ_ijk; how often each proxy was drawn, (P,)
     "HIER's loss of given triplets; memory stays at one block of triplets × proxies."
     if distinct_ancestors and distances.shape[1] < 2:
-        raise ValueError("distinct_ancestors needs at least 2 proxies, there is 1.\nAdd proxies, or leave the switch off.")
-    if not block: block = max(1, 131_072 // distances.shape[1]) if distances.device.type == "cpu" else triplets[0].numel()
-    return _TripletLoss.apply(distances, triplets, valid, margin, temperature, distinct_ancestors, generator, block)
+        raise ValueError(
+            "distinct_ancestors needs at least 2 proxies, there is 1.\nAdd proxies, or leave the switch off."
+        )
+    if not block:
+        block = (
+            max(1, 131_072 // distances.shape[1])
+            if distances.device.type == "cpu"
+            else triplets[0].numel()
+        )
+    return _TripletLoss.apply(
+        distances, triplets, valid, margin, temperature, distinct_ancestors, generator, block
+    )
 
 # %% ../nbs/31_hierarchy.ipynb #abc83945
 class HIERLoss(nn.Module):
     """HIER regulariser ([Kim et al. 2023](https://arxiv.org/abs/2212.14258), §3.2): `loss = hier(embeddings, labels)`.
 
     Its parameters, `.proxies.weight`, belong in the optimiser (published runs: 50 times the head's learning rate)."""
-    def __init__(self,
-                 n_proxies:int=512, # P, hierarchical proxies
-                 dim:int=128, # D, the embeddings' width
-                 c:float=0.1, # the ball has curvature -c
-                 clip_radius:float|None=2.3, # r, proxies' longest tangent vector; None: no clip
-                 margin:float=0.1, # δ
-                 temperature:float=0.1, # τ of the ancestors' softmax
-                 n_neighbors:int=20, # K of the reciprocal neighbours, the point itself counted
-                 triplets_per_anchor:int=50, # T, drawn with replacement
-                 label_bonus:float=1.0, # added to the similarity of class-mates; 0: the paper's text
-                 distinct_ancestors:bool=False, # True: the paper's text
-                 official_negatives:bool=False, # True: k may be i, as in the published code; for comparisons only
-                 across_classes:bool=False, # True: j and k are never i's class-mates, whom the metric loss teaches already
-                 official_similarity:bool=False, # True: rank by exp(-d) + label_bonus in the points' own precision, as the published code does
-                 to_ball:ToPoincare|None=None, # share the embeddings' map (a learned curvature, say); replaces c and clip_radius
-                ):
+
+    def __init__(
+        self,
+        n_proxies: int = 512,  # P, hierarchical proxies
+        dim: int = 128,  # D, the embeddings' width
+        c: float = 0.1,  # the ball has curvature -c
+        clip_radius: float | None = 2.3,  # r, proxies' longest tangent vector; None: no clip
+        margin: float = 0.1,  # δ
+        temperature: float = 0.1,  # τ of the ancestors' softmax
+        n_neighbors: int = 20,  # K of the reciprocal neighbours, the point itself counted
+        triplets_per_anchor: int = 50,  # T, drawn with replacement
+        label_bonus: float = 1.0,  # added to the similarity of class-mates; 0: the paper's text
+        distinct_ancestors: bool = False,  # True: the paper's text
+        official_negatives: bool = False,  # True: k may be i, as in the published code; for comparisons only
+        across_classes: bool = False,  # True: j and k are never i's class-mates, whom the metric loss teaches already
+        official_similarity: bool = False,  # True: rank by exp(-d) + label_bonus in the points' own precision, as the published code does
+        to_ball: ToPoincare
+        | None = None,  # share the embeddings' map (a learned curvature, say); replaces c and clip_radius
+    ):
         super().__init__()
         if not (margin >= 0 and temperature > 0 and label_bonus >= 0):
-            raise ValueError(f"margin={margin}, temperature={temperature}, label_bonus={label_bonus}.\n"
-                             "The margin and the bonus must be >= 0, the temperature > 0.")
+            raise ValueError(
+                f"margin={margin}, temperature={temperature}, label_bonus={label_bonus}.\n"
+                "The margin and the bonus must be >= 0, the temperature > 0."
+            )
         if n_neighbors < 2 or triplets_per_anchor < 1:
-            raise ValueError(f"n_neighbors={n_neighbors}, triplets_per_anchor={triplets_per_anchor}.\nPass at least 2 and 1.")
+            raise ValueError(
+                f"n_neighbors={n_neighbors}, triplets_per_anchor={triplets_per_anchor}.\nPass at least 2 and 1."
+            )
         if official_negatives and across_classes:
-            raise ValueError("official_negatives=True lets k be i, across_classes=True forbids i's class-mates.\nSwitch one of them off.")
+            raise ValueError(
+                "official_negatives=True lets k be i, across_classes=True forbids i's class-mates.\nSwitch one of them off."
+            )
         self.proxies = HierarchicalProxies(n_proxies, dim, c, clip_radius, to_ball)
         self.margin, self.temperature = margin, temperature
         self.n_neighbors, self.triplets_per_anchor = n_neighbors, triplets_per_anchor
@@ -208,46 +290,70 @@ class HIERLoss(nn.Module):
         self.last_terms, self._warned = {}, set()
 
     @property
-    def c(self): return self.proxies.to_ball.c
+    def c(self):
+        return self.proxies.to_ball.c
+
     def forward(self, embeddings, labels=None, generator=None):
         return sum(self.terms(embeddings, labels, generator).values())
+
     def terms(self, embeddings, labels=None, generator=None):
         "The two halves of the loss, `data` and `proxies`; without their graph they stay in `last_terms`."
         embeddings, labels = self._check(embeddings, labels)
         rho = self.proxies.on_ball()
-        terms = dict(data=self._term(embeddings, rho, labels, generator)[0], proxies=self._term(rho, rho, None, generator)[0])
+        terms = dict(
+            data=self._term(embeddings, rho, labels, generator)[0],
+            proxies=self._term(rho, rho, None, generator)[0],
+        )
         self.last_terms = {name: term.detach() for name, term in terms.items()}
         return terms
 
 # %% ../nbs/31_hierarchy.ipynb #9d0eb962
 @patch
 @full_precision
-def _term(self:HIERLoss, points, rho, labels, generator):
+def _term(self: HIERLoss, points, rho, labels, generator):
     with torch.no_grad():
         mates = None if labels is None else labels[:, None] == labels
-        related = mutual_neighbors(self._nearness(pairwise_dist(points, points, self.c), mates), self.n_neighbors)
-        triplets, valid = sample_triplets(related, self.triplets_per_anchor, generator, self.official_negatives, mates if self.across_classes else None)
+        related = mutual_neighbors(
+            self._nearness(pairwise_dist(points, points, self.c), mates), self.n_neighbors
+        )
+        triplets, valid = sample_triplets(
+            related,
+            self.triplets_per_anchor,
+            generator,
+            self.official_negatives,
+            mates if self.across_classes else None,
+        )
         self._warn_if_dead("proxies" if points is rho else "data", related, valid)
-    return *triplet_loss(pairwise_dist(points, rho, self.c), triplets, valid, self.margin, self.temperature,
-                         self.distinct_ancestors, generator), valid
+    return *triplet_loss(
+        pairwise_dist(points, rho, self.c),
+        triplets,
+        valid,
+        self.margin,
+        self.temperature,
+        self.distinct_ancestors,
+        generator,
+    ), valid
+
 
 @patch
-def _nearness(self:HIERLoss, d, mates): # distances (N, N), who is of one class, or None -> numbers, the largest is the nearest
+def _nearness(
+    self: HIERLoss, d, mates
+):  # distances (N, N), who is of one class, or None -> numbers, the largest is the nearest
     if self.official_similarity:
         return torch.exp(-d) if mates is None else torch.exp(-d) + self.label_bonus * mates
     if mates is None or not self.label_bonus:
         return -d
     if self.label_bonus >= 1:
-        return torch.where(mates, 1 / d, -d) # class-mates first, the nearest first
+        return torch.where(mates, 1 / d, -d)  # class-mates first, the nearest first
     d = d if d.device.type == "mps" else d.double()
     return torch.exp(-d) + self.label_bonus * mates
 
 # %% ../nbs/31_hierarchy.ipynb #2725e4c6
 @patch
-def _warn_if_dead(self:HIERLoss, term, related, valid):
+def _warn_if_dead(self: HIERLoss, term, related, valid):
     n = len(related)
     dead = n <= self.n_neighbors
-    if related.device.type == "cpu": # on a GPU the question would stall it
+    if related.device.type == "cpu":  # on a GPU the question would stall it
         dead = dead or not valid.any() or int(related.sum()) == n * (n - 1)
     if not dead or term in self._warned:
         return
@@ -264,44 +370,64 @@ def _warn_if_dead(self:HIERLoss, term, related, valid):
 # %% ../nbs/31_hierarchy.ipynb #cf103f3a
 @patch
 @torch.compiler.disable
-def _check(self:HIERLoss, embeddings, labels):
+def _check(self: HIERLoss, embeddings, labels):
     dim = self.proxies.weight.shape[1]
     if embeddings.ndim != 2 or embeddings.shape[1] != dim:
-        raise ValueError(f"embeddings have shape {tuple(embeddings.shape)}, the proxies are {dim} wide.\nPass (B, {dim}), or HIERLoss(dim=...).")
+        raise ValueError(
+            f"embeddings have shape {tuple(embeddings.shape)}, the proxies are {dim} wide.\nPass (B, {dim}), or HIERLoss(dim=...)."
+        )
     if not len(embeddings):
-        raise ValueError("There are no embeddings in this batch.\nPass at least one row, or leave the step out.")
+        raise ValueError(
+            "There are no embeddings in this batch.\nPass at least one row, or leave the step out."
+        )
     if labels is not None:
         labels = check_labels(labels, len(embeddings), device=embeddings.device)
-    if embeddings.device.type == "cpu": # on a GPU asking would stall it; there NaN gives a loss of NaN
+    if (
+        embeddings.device.type == "cpu"
+    ):  # on a GPU asking would stall it; there NaN gives a loss of NaN
         self._check_numbers(embeddings)
     return embeddings, labels
 
+
 @patch
-def _check_numbers(self:HIERLoss, embeddings):
-    for name, table, remedy in (("embeddings", embeddings, "Lower the learning rate, or look at the input images."),
-                                ("hierarchical proxies", self.proxies.weight, "Go back to a checkpoint from before.")):
+def _check_numbers(self: HIERLoss, embeddings):
+    for name, table, remedy in (
+        ("embeddings", embeddings, "Lower the learning rate, or look at the input images."),
+        ("hierarchical proxies", self.proxies.weight, "Go back to a checkpoint from before."),
+    ):
         bad = int((~table.detach().isfinite()).any(1).sum())
         if bad:
             raise ValueError(f"{bad} of {len(table)} {name} hold NaN or infinite values.\n{remedy}")
     c = float(self.c.detach()) if isinstance(self.c, Tensor) else self.c
     if c * embeddings.detach().double().square().sum(1).max() >= 1:
-        raise ValueError(f"embeddings lie outside the ball of curvature -{c:.3g}.\nEnd the network with ToPoincare(c={c:.3g}).")
+        raise ValueError(
+            f"embeddings lie outside the ball of curvature -{c:.3g}.\nEnd the network with ToPoincare(c={c:.3g})."
+        )
 
 # %% ../nbs/31_hierarchy.ipynb #10adacda
 @patch(cls_method=True)
-def official(cls:HIERLoss, **kwargs)->HIERLoss:
+def official(cls: HIERLoss, **kwargs) -> HIERLoss:
     "The published code's reading, quirks included; for comparisons. `kwargs` as for `HIERLoss`."
-    return cls(**dict(label_bonus=1.0, distinct_ancestors=False, official_negatives=True, official_similarity=True) | kwargs)
+    return cls(
+        **dict(
+            label_bonus=1.0,
+            distinct_ancestors=False,
+            official_negatives=True,
+            official_similarity=True,
+        )
+        | kwargs
+    )
+
 
 @patch(cls_method=True)
-def paper(cls:HIERLoss, **kwargs)->HIERLoss:
+def paper(cls: HIERLoss, **kwargs) -> HIERLoss:
     "The paper's text to the letter. `kwargs` as for `HIERLoss`."
     return cls(**dict(label_bonus=0.0, distinct_ancestors=True, official_negatives=False) | kwargs)
 
 # %% ../nbs/31_hierarchy.ipynb #f301cd50
 @patch
 @torch.no_grad()
-def diagnostics(self:HIERLoss, embeddings, labels=None, generator=None)->dict:
+def diagnostics(self: HIERLoss, embeddings, labels=None, generator=None) -> dict:
     "Numbers about one batch; keys say what they are. Depth is the hyperbolic distance to the centre."
     embeddings, labels = self._check(embeddings, labels)
     rho, c = self.proxies.on_ball(), self.c
@@ -310,8 +436,18 @@ def diagnostics(self:HIERLoss, embeddings, labels=None, generator=None)->dict:
     loss, same, usage, valid = self._term(embeddings, rho, labels, generator)
     loss_rho, same_rho, usage_rho, valid_rho = self._term(rho, rho, None, generator)
     used = (usage + usage_rho) / (usage + usage_rho).sum().clamp_min(1e-12)
-    return dict(loss_data=loss.item(), loss_proxies=loss_rho.item(), at_clip_radius=(depth(embeddings) > 2 * r * (1 - 1e-3)).double().mean().item() if r else 0.0,
-                depth_data=depth(embeddings).mean().item(), depth_proxies=depth(rho).mean().item(),
-                proxies_in_use=int((used > 0).sum()), proxies_effective=torch.exp(-torch.xlogy(used, used).sum()).item(),
-                collisions_data=same.item(), collisions_proxies=same_rho.item(),
-                anchors_without_relatives=1 - valid.double().mean().item(), proxies_without_relatives=1 - valid_rho.double().mean().item())
+    return dict(
+        loss_data=loss.item(),
+        loss_proxies=loss_rho.item(),
+        at_clip_radius=(depth(embeddings) > 2 * r * (1 - 1e-3)).double().mean().item()
+        if r
+        else 0.0,
+        depth_data=depth(embeddings).mean().item(),
+        depth_proxies=depth(rho).mean().item(),
+        proxies_in_use=int((used > 0).sum()),
+        proxies_effective=torch.exp(-torch.xlogy(used, used).sum()).item(),
+        collisions_data=same.item(),
+        collisions_proxies=same_rho.item(),
+        anchors_without_relatives=1 - valid.double().mean().item(),
+        proxies_without_relatives=1 - valid_rho.double().mean().item(),
+    )

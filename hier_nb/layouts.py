@@ -15,140 +15,260 @@ from .pictures import ImageDataset, ImageFiles, Taxonomy
 # %% ../nbs/13_layouts.ipynb #6bf654c4
 def _dataset(root, rows, name, split, transform, levels=()):
     "`rows`: (path, key of the class, name of the class, taxonomy path)."
-    if not rows: raise ValueError(f"{name} has no pictures for split {split!r} under {root}.\nCheck that the archive was unpacked completely.")
+    if not rows:
+        raise ValueError(
+            f"{name} has no pictures for split {split!r} under {root}.\nCheck that the archive was unpacked completely."
+        )
     keys = sorted({r[1] for r in rows})
     index, first = {k: n for n, k in enumerate(keys)}, {}
-    for r in rows: first.setdefault(r[1], r)
+    for r in rows:
+        first.setdefault(r[1], r)
     taxonomy = Taxonomy(tuple(levels), tuple(tuple(first[k][3]) for k in keys)) if levels else None
     paths = [r[0] for r in rows]
-    return ImageDataset(ImageFiles(root, paths), [index[r[1]] for r in rows], [first[k][2] for k in keys], paths, taxonomy, transform, name, split)
+    return ImageDataset(
+        ImageFiles(root, paths),
+        [index[r[1]] for r in rows],
+        [first[k][2] for k in keys],
+        paths,
+        taxonomy,
+        transform,
+        name,
+        split,
+    )
 
 # %% ../nbs/13_layouts.ipynb #05176e7a
-published_sizes = { # (dataset, split) -> pictures, classes
-    ("cub", "train"): (5864, 100), ("cub", "eval"): (5924, 100), ("cars", "train"): (8054, 98), ("cars", "eval"): (8131, 98),
-    ("sop", "train"): (59551, 11318), ("sop", "eval"): (60502, 11316), ("inshop", "train"): (25882, 3997),
-    ("inshop", "query"): (14218, 3985), ("inshop", "gallery"): (12612, 3985), ("inshop", "eval"): (26830, 3985)}
+published_sizes = {  # (dataset, split) -> pictures, classes
+    ("cub", "train"): (5864, 100),
+    ("cub", "eval"): (5924, 100),
+    ("cars", "train"): (8054, 98),
+    ("cars", "eval"): (8131, 98),
+    ("sop", "train"): (59551, 11318),
+    ("sop", "eval"): (60502, 11316),
+    ("inshop", "train"): (25882, 3997),
+    ("inshop", "query"): (14218, 3985),
+    ("inshop", "gallery"): (12612, 3985),
+    ("inshop", "eval"): (26830, 3985),
+}
 
-def check_sizes(ds:ImageDataset)->str|None: # a sentence if they differ
+
+def check_sizes(ds: ImageDataset) -> str | None:  # a sentence if they differ
     "Compare a split with its published size."
     want, have = published_sizes.get((ds.name, ds.split)), (len(ds), len(ds.labels.unique()))
-    if want is None or want == have: return None
+    if want is None or want == have:
+        return None
     return f"{ds.name}/{ds.split} has {have[0]:,} pictures of {have[1]:,} classes, published are {want[0]:,} of {want[1]:,}: results will not be comparable."
 
+
 def _checked(ds):
-    if s := check_sizes(ds): warnings.warn(s, stacklevel=3)
+    if s := check_sizes(ds):
+        warnings.warn(s, stacklevel=3)
     return ds
 
 # %% ../nbs/13_layouts.ipynb #28705c3c
-def _find(root, folder, marker, name): # the folder that holds `marker`: root itself, or `folder` in it
-    if root is None: raise ValueError(f"{name} needs the folder where it was unpacked.\nPass root='path/to/{folder}'.")
+def _find(
+    root, folder, marker, name
+):  # the folder that holds `marker`: root itself, or `folder` in it
+    if root is None:
+        raise ValueError(
+            f"{name} needs the folder where it was unpacked.\nPass root='path/to/{folder}'."
+        )
     root = Path(root).expanduser()
-    for d in (root, root/folder):
-        if (d/marker).exists(): return d
+    for d in (root, root / folder):
+        if (d / marker).exists():
+            return d
     what = "" if Path(root).is_dir() else f" ({root} itself does not exist)"
-    raise FileNotFoundError(f"{name} was not found: there is no {marker} in {root} or {Path(root)/folder}{what}.\nPass the folder into which the archive was unpacked.")
+    raise FileNotFoundError(
+        f"{name} was not found: there is no {marker} in {root} or {Path(root) / folder}{what}.\nPass the folder into which the archive was unpacked."
+    )
 
-def _lines(path, header, columns): # the rows of a list, each with so many columns
+
+def _lines(path, header, columns):  # the rows of a list, each with so many columns
     try:
-        rows = [line.split(maxsplit=columns - 1) for line in path.read_text(encoding="utf-8").splitlines()[header:] if line.strip()]
+        rows = [
+            line.split(maxsplit=columns - 1)
+            for line in path.read_text(encoding="utf-8").splitlines()[header:]
+            if line.strip()
+        ]
     except (OSError, UnicodeDecodeError) as e:
         raise ValueError(f"{path} cannot be read: {e}.\nUnpack the archive again.") from None
     if short := [r for r in rows if len(r) < columns]:
-        raise ValueError(f"{path} has the line {' '.join(short[0])!r}, with {len(short[0])} columns instead of {columns}.\nUnpack the archive again.")
+        raise ValueError(
+            f"{path} has the line {' '.join(short[0])!r}, with {len(short[0])} columns instead of {columns}.\nUnpack the archive again."
+        )
     return rows
 
-def _check_split(split, known, name):
-    if split not in known: raise ValueError(f"split {split!r} is unknown.\n{name} has {', '.join(known)}.")
 
-def _is_picture(p): return p.suffix.lower() in {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"} and not p.name.startswith(".")
+def _check_split(split, known, name):
+    if split not in known:
+        raise ValueError(f"split {split!r} is unknown.\n{name} has {', '.join(known)}.")
+
+
+def _is_picture(p):
+    return p.suffix.lower() in {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".bmp",
+        ".gif",
+        ".webp",
+        ".tif",
+        ".tiff",
+    } and not p.name.startswith(".")
 
 # %% ../nbs/13_layouts.ipynb #b2abd708
-def load_cub(root, # folder that holds CUB_200_2011, or that folder
-             split:str="train", # "train" or "eval"
-             transform=None,
-            )->ImageDataset:
+def load_cub(
+    root,  # folder that holds CUB_200_2011, or that folder
+    split: str = "train",  # "train" or "eval"
+    transform=None,
+) -> ImageDataset:
     "CUB-200-2011, classes 1–100 to train and 101–200 to evaluate."
     _check_split(split, ("train", "eval"), "cub")
-    root = _find(root, "CUB_200_2011", "images", "CUB")/"images"
+    root = _find(root, "CUB_200_2011", "images", "CUB") / "images"
     rows = []
     for d in sorted(root.iterdir()):
-        if d.is_dir() and (m := re.match(r"(\d+)\.(.+)", d.name)) and (int(m[1]) <= 100) == (split == "train"):
+        if (
+            d.is_dir()
+            and (m := re.match(r"(\d+)\.(.+)", d.name))
+            and (int(m[1]) <= 100) == (split == "train")
+        ):
             words = m[2].replace("_", " ")
-            rows += [(f"{d.name}/{p.name}", int(m[1]), words, (words.split()[-1],)) for p in sorted(d.iterdir()) if _is_picture(p)]
+            rows += [
+                (f"{d.name}/{p.name}", int(m[1]), words, (words.split()[-1],))
+                for p in sorted(d.iterdir())
+                if _is_picture(p)
+            ]
     return _checked(_dataset(root, rows, "cub", split, transform, ("kind",)))
 
 # %% ../nbs/13_layouts.ipynb #ee866436
-def _make(name): # "Audi" of "Audi A5 Coupe 2012"
-    return next((m for m in ("AM General", "Aston Martin", "Land Rover") if name.startswith(m + " ")), name.split()[0])
+def _make(name):  # "Audi" of "Audi A5 Coupe 2012"
+    return next(
+        (m for m in ("AM General", "Aston Martin", "Land Rover") if name.startswith(m + " ")),
+        name.split()[0],
+    )
 
-def load_cars(root, # folder that holds cars196, or that folder
-              split:str="train", # "train" or "eval"
-              transform=None,
-             )->ImageDataset:
+
+def load_cars(
+    root,  # folder that holds cars196, or that folder
+    split: str = "train",  # "train" or "eval"
+    transform=None,
+) -> ImageDataset:
     "Cars-196, classes 1–98 to train and 99–196 to evaluate."
     from scipy.io import loadmat
+
     _check_split(split, ("train", "eval"), "cars")
     root = _find(root, "cars196", "cars_annos.mat", "Cars")
     try:
-        m = loadmat(root/"cars_annos.mat", squeeze_me=True)
+        m = loadmat(root / "cars_annos.mat", squeeze_me=True)
         m["class_names"], m["annotations"]
-    except Exception as e: # scipy's errors have no class in common
-        raise ValueError(f"{root/'cars_annos.mat'} cannot be read: {str(e).splitlines()[0]}.\nUnpack the archive again.") from None
+    except Exception as e:  # scipy's errors have no class in common
+        raise ValueError(
+            f"{root / 'cars_annos.mat'} cannot be read: {str(e).splitlines()[0]}.\nUnpack the archive again."
+        ) from None
     names = [str(n) for n in np.atleast_1d(m["class_names"])]
-    rows = [(str(a["relative_im_path"]), int(a["class"]), names[int(a["class"]) - 1], (_make(names[int(a["class"]) - 1]),)) for a in np.atleast_1d(m["annotations"])]
-    return _checked(_dataset(root, [r for r in rows if (r[1] <= 98) == (split == "train")], "cars", split, transform, ("make",)))
+    rows = [
+        (
+            str(a["relative_im_path"]),
+            int(a["class"]),
+            names[int(a["class"]) - 1],
+            (_make(names[int(a["class"]) - 1]),),
+        )
+        for a in np.atleast_1d(m["annotations"])
+    ]
+    return _checked(
+        _dataset(
+            root,
+            [r for r in rows if (r[1] <= 98) == (split == "train")],
+            "cars",
+            split,
+            transform,
+            ("make",),
+        )
+    )
 
 # %% ../nbs/13_layouts.ipynb #8db4bad6
-def load_sop(root, # folder that holds Stanford_Online_Products, or that folder
-             split:str="train", # "train" or "eval"
-             transform=None,
-            )->ImageDataset:
+def load_sop(
+    root,  # folder that holds Stanford_Online_Products, or that folder
+    split: str = "train",  # "train" or "eval"
+    transform=None,
+) -> ImageDataset:
     "Stanford Online Products, the archive's own split."
     _check_split(split, ("train", "eval"), "sop")
     root = _find(root, "Stanford_Online_Products", "Ebay_train.txt", "SOP")
     rows = []
-    for _, cls, _, path in _lines(root/f"Ebay_{'train' if split == 'train' else 'test'}.txt", header=1, columns=4):
+    for _, cls, _, path in _lines(
+        root / f"Ebay_{'train' if split == 'train' else 'test'}.txt", header=1, columns=4
+    ):
         path = path.strip().replace("\\", "/")
-        rows.append((path, int(cls), f"product {cls}", (path.split("/")[0].removesuffix("_final"),)))
+        rows.append((
+            path,
+            int(cls),
+            f"product {cls}",
+            (path.split("/")[0].removesuffix("_final"),),
+        ))
     return _checked(_dataset(root, rows, "sop", split, transform, ("category",)))
 
 # %% ../nbs/13_layouts.ipynb #c28bab2b
-def load_inshop(root, # folder that holds Inshop_Clothes, or that folder
-                split:str="train", # "train", "query", "gallery", or "eval": query and gallery together
-                transform=None,
-               )->ImageDataset:
+def load_inshop(
+    root,  # folder that holds Inshop_Clothes, or that folder
+    split: str = "train",  # "train", "query", "gallery", or "eval": query and gallery together
+    transform=None,
+) -> ImageDataset:
     "In-shop Clothes Retrieval; evaluation datasets carry the mask `is_query`."
     _check_split(split, ("train", "query", "gallery", "eval"), "inshop")
     root = _find(root, "Inshop_Clothes", "Eval/list_eval_partition.txt", "In-shop")
-    parts = _lines(root/"Eval"/"list_eval_partition.txt", header=2, columns=3)
-    if split != "train": parts = [p for s in ("query", "gallery") for p in parts if p[2] == s]
-    else: parts = [p for p in parts if p[2] == "train"]
-    images = root/"Img" if parts and not (root/parts[0][0]).exists() and (root/"Img").is_dir() else root
+    parts = _lines(root / "Eval" / "list_eval_partition.txt", header=2, columns=3)
+    if split != "train":
+        parts = [p for s in ("query", "gallery") for p in parts if p[2] == s]
+    else:
+        parts = [p for p in parts if p[2] == "train"]
+    images = (
+        root / "Img"
+        if parts and not (root / parts[0][0]).exists() and (root / "Img").is_dir()
+        else root
+    )
     kind = lambda path: tuple((path.replace("\\", "/").split("/")[1:-2] + ["?", "?"])[:2])
-    ds = _dataset(images, [(p, item, item, kind(p)) for p, item, _ in parts], "inshop", split if split == "train" else "eval", transform, ("gender", "category"))
-    if split == "train": return _checked(ds)
+    ds = _dataset(
+        images,
+        [(p, item, item, kind(p)) for p, item, _ in parts],
+        "inshop",
+        split if split == "train" else "eval",
+        transform,
+        ("gender", "category"),
+    )
+    if split == "train":
+        return _checked(ds)
     ds.is_query = torch.tensor([p[2] == "query" for p in parts])
-    if split != "eval": ds = ds.subset((ds.is_query == (split == "query")).nonzero().flatten()); ds.split = split
+    if split != "eval":
+        ds = ds.subset((ds.is_query == (split == "query")).nonzero().flatten())
+        ds.split = split
     return _checked(ds)
 
 # %% ../nbs/13_layouts.ipynb #b237c7e9
-def load_folder(root, # a folder of folders, or a .csv or .parquet table
-                split:str="train", # "train" or "eval"; they share no class
-                transform=None,
-                train_fraction:float=0.5, # of the classes
-                seed:int=0, # of the random split of classes
-                split_file=None, # text file that lists the training classes, one a line
-               images=None, # folder that a table's paths start from; None: the table's own
-               eval_split:str|None=None, # of several evaluation splits that are there, e.g. "val"; None: query and gallery, or test, or what there is
-              )->ImageDataset:
+def load_folder(
+    root,  # a folder of folders, or a .csv or .parquet table
+    split: str = "train",  # "train" or "eval"; they share no class
+    transform=None,
+    train_fraction: float = 0.5,  # of the classes
+    seed: int = 0,  # of the random split of classes
+    split_file=None,  # text file that lists the training classes, one a line
+    images=None,  # folder that a table's paths start from; None: the table's own
+    eval_split: str
+    | None = None,  # of several evaluation splits that are there, e.g. "val"; None: query and gallery, or test, or what there is
+) -> ImageDataset:
     "Your own pictures; classes are split at random by `seed`, or as you say, or as folders or the table say."
     _check_split(split, ("train", "eval"), "folder")
     root = None if root is None else Path(root).expanduser()
-    if root is None or not root.exists(): raise FileNotFoundError(f"There is no folder or table {root}.\nPass root='path/to/folder', or a .csv or .parquet file.")
+    if root is None or not root.exists():
+        raise FileNotFoundError(
+            f"There is no folder or table {root}.\nPass root='path/to/folder', or a .csv or .parquet file."
+        )
     rows, levels = (_table if root.is_file() else _tree)(root)
     base = Path(images).expanduser() if images else root.parent if root.is_file() else root
     if split_file is not None or all(r.side is None for r in rows):
-        if eval_split is not None: raise ValueError(f"eval_split={eval_split!r}, but {root} is not split by {'split_file' if split_file else 'its folders or a column'}.\nLeave it out.")
+        if eval_split is not None:
+            raise ValueError(
+                f"eval_split={eval_split!r}, but {root} is not split by {'split_file' if split_file else 'its folders or a column'}.\nLeave it out."
+            )
         train = _train_classes(sorted({r.key for r in rows}), train_fraction, seed, split_file)
         rows = [r for r in rows if (r.key in train) == (split == "train")]
     else:
@@ -159,37 +279,71 @@ def load_folder(root, # a folder of folders, or a .csv or .parquet table
         ds.is_query = torch.tensor([_roles[r.side.lower()] == "query" for r in rows])
     return ds
 
+
 def _warn_of_classes(ds, split):
-    single = [ds.class_names[c] for c, n in enumerate(ds.labels.bincount(minlength=len(ds.class_names)).tolist()) if n == 1]
-    if single: warnings.warn(f"{len(single)} classes of {split} have one picture only, e.g. {single[0]!r}: nothing of theirs can be retrieved.", stacklevel=3)
+    single = [
+        ds.class_names[c]
+        for c, n in enumerate(ds.labels.bincount(minlength=len(ds.class_names)).tolist())
+        if n == 1
+    ]
+    if single:
+        warnings.warn(
+            f"{len(single)} classes of {split} have one picture only, e.g. {single[0]!r}: nothing of theirs can be retrieved.",
+            stacklevel=3,
+        )
 
 # %% ../nbs/13_layouts.ipynb #f1b41bc4
 def _train_classes(keys, fraction, seed, split_file):
     if split_file is not None:
         split_file = Path(split_file).expanduser()
-        if not split_file.is_file(): raise FileNotFoundError(f"There is no split file {split_file}.\nWrite the training classes into it, one a line.")
-        wanted = {l.strip() for l in split_file.read_text(encoding="utf-8").splitlines() if l.strip()}
-        if unknown := wanted - set(keys): raise ValueError(f"{split_file} names {len(unknown)} classes that are not there, e.g. {sorted(unknown)[0]!r}.\nClasses are e.g. {', '.join(keys[:3])}.")
+        if not split_file.is_file():
+            raise FileNotFoundError(
+                f"There is no split file {split_file}.\nWrite the training classes into it, one a line."
+            )
+        wanted = {
+            l.strip() for l in split_file.read_text(encoding="utf-8").splitlines() if l.strip()
+        }
+        if unknown := wanted - set(keys):
+            raise ValueError(
+                f"{split_file} names {len(unknown)} classes that are not there, e.g. {sorted(unknown)[0]!r}.\nClasses are e.g. {', '.join(keys[:3])}."
+            )
         return wanted
-    if not 0 < fraction < 1: raise ValueError(f"train_fraction={fraction} leaves one side empty.\nPass a number between 0 and 1.")
+    if not 0 < fraction < 1:
+        raise ValueError(
+            f"train_fraction={fraction} leaves one side empty.\nPass a number between 0 and 1."
+        )
     order = torch.randperm(len(keys), generator=torch.Generator().manual_seed(seed)).tolist()
-    return {keys[i] for i in order[:max(1, round(fraction * len(keys)))]}
+    return {keys[i] for i in order[: max(1, round(fraction * len(keys)))]}
 
 # %% ../nbs/13_layouts.ipynb #8801d0df
 class Row(NamedTuple):
-    path:str # from the base folder
-    key:str # of the class
-    name:str # of the class
-    above:tuple # its place in the taxonomy
-    side:str|None # the split that it was given, as it is called there; None: none
+    path: str  # from the base folder
+    key: str  # of the class
+    name: str  # of the class
+    above: tuple  # its place in the taxonomy
+    side: str | None  # the split that it was given, as it is called there; None: none
 
-_roles = {name: role for role, names in dict(train="train training trn", test="test testing tst eval evaluation", val="val valid validation dev",
-                                             query="query queries probe", gallery="gallery").items() for name in names.split()}
 
-def _plain_name(key): # two spellings of one class: case, and how accents are written
+_roles = {
+    name: role
+    for role, names in dict(
+        train="train training trn",
+        test="test testing tst eval evaluation",
+        val="val valid validation dev",
+        query="query queries probe",
+        gallery="gallery",
+    ).items()
+    for name in names.split()
+}
+
+
+def _plain_name(key):  # two spellings of one class: case, and how accents are written
     return unicodedata.normalize("NFC", key).casefold().strip()
 
-def _given_split(root, rows, split, eval_split): # the rows of a side, as folders or a table name it
+
+def _given_split(
+    root, rows, split, eval_split
+):  # the rows of a side, as folders or a table name it
     sides = {r.side for r in rows}
     role = {side: _roles[side.lower()] for side in sides}
     train = {s for s in sides if role[s] == "train"}
@@ -197,108 +351,195 @@ def _given_split(root, rows, split, eval_split): # the rows of a side, as folder
     names = lambda some: " and ".join(sorted(some))
     if not train or not evaluated:
         there, missing = (names(sides), "trains") if not train else (names(train), "is evaluated")
-        raise ValueError(f"{root} is split, but has only {there}: there is nothing that {missing}.\n"
-                         f"Add the other side, or pass {root/sorted(sides)[0] if root.is_dir() else 'a table without the column split'}, and its classes are split at random.")
+        raise ValueError(
+            f"{root} is split, but has only {there}: there is nothing that {missing}.\n"
+            f"Add the other side, or pass {root / sorted(sides)[0] if root.is_dir() else 'a table without the column split'}, and its classes are split at random."
+        )
     trained = {_plain_name(r.key): r for r in rows if r.side in train}
-    both = sorted({r.key for r in rows if r.side in evaluated and _plain_name(r.key) in trained} | _same_folders(root, rows, train, evaluated))
+    both = sorted(
+        {r.key for r in rows if r.side in evaluated and _plain_name(r.key) in trained}
+        | _same_folders(root, rows, train, evaluated)
+    )
     if both:
-        raise ValueError(f"Class {both[0]!r} of {root} is in {names(train)} and in {names(evaluated)}{f', and so are {len(both) - 1} more' if both[1:] else ''}.\n"
-                         "Classes are split, never pictures: give each class one side, or list the training classes in a split_file.")
+        raise ValueError(
+            f"Class {both[0]!r} of {root} is in {names(train)} and in {names(evaluated)}{f', and so are {len(both) - 1} more' if both[1:] else ''}.\n"
+            "Classes are split, never pictures: give each class one side, or list the training classes in a split_file."
+        )
     return [r for r in rows if r.side in (train if split == "train" else evaluated)]
 
-def _evaluated(root, role, eval_split, say): # which of the sides "eval" reads
+
+def _evaluated(root, role, eval_split, say):  # which of the sides "eval" reads
     there = {s for s in role if role[s] != "train"}
     if eval_split is not None:
-        chosen = {s for s in there if s.lower() == str(eval_split).lower()} or {s for s in there if role[s] == _roles.get(str(eval_split).lower())}
-        if not chosen: raise ValueError(f"eval_split={eval_split!r} is none of the splits of {root}.\nIt has {', '.join(sorted(there)) or 'none to evaluate on'}.")
+        chosen = {s for s in there if s.lower() == str(eval_split).lower()} or {
+            s for s in there if role[s] == _roles.get(str(eval_split).lower())
+        }
+        if not chosen:
+            raise ValueError(
+                f"eval_split={eval_split!r} is none of the splits of {root}.\nIt has {', '.join(sorted(there)) or 'none to evaluate on'}."
+            )
         return chosen
     if ("query" in role.values()) != ("gallery" in role.values()):
-        raise ValueError(f"{root} has {', '.join(sorted(there))}, and a query needs a gallery.\nAdd the other one, or pass eval_split.")
+        raise ValueError(
+            f"{root} has {', '.join(sorted(there))}, and a query needs a gallery.\nAdd the other one, or pass eval_split."
+        )
     for wanted in (("query", "gallery"), ("test",), ("val",)):
         if chosen := {s for s in there if role[s] in wanted}:
             if (others := there - chosen) and say:
-                warnings.warn(f"{root} has several evaluation splits: {', '.join(sorted(chosen))} is read, {', '.join(sorted(others))} is not. Pass eval_split to choose.", stacklevel=4)
+                warnings.warn(
+                    f"{root} has several evaluation splits: {', '.join(sorted(chosen))} is read, {', '.join(sorted(others))} is not. Pass eval_split to choose.",
+                    stacklevel=4,
+                )
             return chosen
     return set()
 
-def _same_folders(root, rows, train, evaluated): # classes of the evaluation that are links to folders of the training
-    if not root.is_dir(): return set()
-    place = {(r.side, r.key): os.path.realpath(root/os.path.dirname(r.path)) for r in rows}
+
+def _same_folders(
+    root, rows, train, evaluated
+):  # classes of the evaluation that are links to folders of the training
+    if not root.is_dir():
+        return set()
+    place = {(r.side, r.key): os.path.realpath(root / os.path.dirname(r.path)) for r in rows}
     trained = {p for (side, _), p in place.items() if side in train}
     return {key for (side, key), p in place.items() if side in evaluated and p in trained}
 
 # %% ../nbs/13_layouts.ipynb #3b0e8013
-def _tree(root): # rows, levels
+def _tree(root):  # rows, levels
     files = sorted(f for f in _walk(root) if _is_picture(f))
-    if loose := [f for f in files if len(f.parts) == 1]: raise ValueError(f"{root} has pictures outside any class folder, e.g. {loose[0]}.\nPut each into the folder of its class, or pass a table.")
-    if not files: raise ValueError(f"{root} holds no pictures.\nIt should look like {root}/owl/1.jpg.")
+    if loose := [f for f in files if len(f.parts) == 1]:
+        raise ValueError(
+            f"{root} has pictures outside any class folder, e.g. {loose[0]}.\nPut each into the folder of its class, or pass a table."
+        )
+    if not files:
+        raise ValueError(f"{root} holds no pictures.\nIt should look like {root}/owl/1.jpg.")
     split = _is_split(root, files)
-    inner = [f.parts[split:] for f in files] # without the folder of the split
+    inner = [f.parts[split:] for f in files]  # without the folder of the split
     deep = {len(parts) for parts in inner}
     levels = tuple(f"level {n + 1}" for n in range(min(deep) - 2)) if len(deep) == 1 else ()
-    rows = [Row(f.as_posix(), "/".join(parts[:-1]), parts[-2], parts[:len(levels)], f.parts[0] if split else None) for f, parts in zip(files, inner)]
+    rows = [
+        Row(
+            f.as_posix(),
+            "/".join(parts[:-1]),
+            parts[-2],
+            parts[: len(levels)],
+            f.parts[0] if split else None,
+        )
+        for f, parts in zip(files, inner)
+    ]
     _warn_of_spellings(root, rows)
     return rows, levels
 
-def _walk(root): # every file, links followed, nothing hidden, no folder twice on one way down
+
+def _walk(root):  # every file, links followed, nothing hidden, no folder twice on one way down
     def look(folder, above):
         real = os.path.realpath(folder)
-        if real in above: return
+        if real in above:
+            return
         for entry in os.scandir(folder):
-            if entry.name.startswith(".") or entry.name == "__MACOSX": continue
-            if entry.is_dir(): yield from look(entry.path, above | {real})
-            elif entry.is_file(): yield Path(entry.path).relative_to(root)
+            if entry.name.startswith(".") or entry.name == "__MACOSX":
+                continue
+            if entry.is_dir():
+                yield from look(entry.path, above | {real})
+            elif entry.is_file():
+                yield Path(entry.path).relative_to(root)
+
     return look(str(root), frozenset())
 
-def _is_split(root, files): # are the folders at the top splits? A class called train is none: it holds pictures itself
+
+def _is_split(
+    root, files
+):  # are the folders at the top splits? A class called train is none: it holds pictures itself
     top, flat = {f.parts[0] for f in files}, {f.parts[0] for f in files if len(f.parts) == 2}
     named = {t for t in top if t.lower() in _roles}
-    holding = named - flat # splits hold folders
+    holding = named - flat  # splits hold folders
     several = len({_roles[t.lower()] for t in named}) > 1
     if several and named & flat:
-        raise ValueError(f"{root} has the splits {', '.join(sorted(named))}, and {sorted(named & flat)[0]} holds pictures outside any class folder.\n"
-                         f"It should look like {root}/train/owl/1.jpg.")
+        raise ValueError(
+            f"{root} has the splits {', '.join(sorted(named))}, and {sorted(named & flat)[0]} holds pictures outside any class folder.\n"
+            f"It should look like {root}/train/owl/1.jpg."
+        )
     if several and named != top:
-        raise ValueError(f"{root} has the splits {', '.join(sorted(named))} and beside them {sorted(top - named)[0]}.\n"
-                         "Move what is no split elsewhere, or rename the splits if they are classes.")
+        raise ValueError(
+            f"{root} has the splits {', '.join(sorted(named))} and beside them {sorted(top - named)[0]}.\n"
+            "Move what is no split elsewhere, or rename the splits if they are classes."
+        )
     if holding and named != top:
-        warnings.warn(f"{root}/{sorted(holding)[0]} is read as a kind of class, not as a split, because there is {sorted(top - named)[0]} beside it.", stacklevel=4)
+        warnings.warn(
+            f"{root}/{sorted(holding)[0]} is read as a kind of class, not as a split, because there is {sorted(top - named)[0]} beside it.",
+            stacklevel=4,
+        )
     return bool(holding) and named == top
+
 
 def _warn_of_spellings(root, rows):
     seen = {}
     for r in rows:
         other = seen.setdefault(_plain_name(r.key), r.key)
         if other != r.key:
-            warnings.warn(f"{root} has the classes {other!r} and {r.key!r}, which differ only in their spelling.", stacklevel=4)
+            warnings.warn(
+                f"{root} has the classes {other!r} and {r.key!r}, which differ only in their spelling.",
+                stacklevel=4,
+            )
             return
 
 # %% ../nbs/13_layouts.ipynb #eaa4c35c
-def _table(path): # rows, levels
+def _table(path):  # rows, levels
     t = _read_table(path)
-    if missing := {"path", "label"} - set(t): raise ValueError(f"{path} has no column {sorted(missing)[0]!r}, it has {', '.join(map(str, t))}.\nName the columns path and label.")
-    if not len(t): raise ValueError(f"{path} has no rows.\nWrite one picture a line.")
+    if missing := {"path", "label"} - set(t):
+        raise ValueError(
+            f"{path} has no column {sorted(missing)[0]!r}, it has {', '.join(map(str, t))}.\nName the columns path and label."
+        )
+    if not len(t):
+        raise ValueError(f"{path} has no rows.\nWrite one picture a line.")
     levels = [c for c in t if c not in ("path", "label", "split")]
     for column in ("path", "label", *(["split"] if "split" in t else [])):
-        if (empty := t[column].str.strip() == "").any(): raise ValueError(f"Row {int(empty.argmax()) + 1} of {path} has no {column}.\nFill it in, or leave the row out.")
-    if (two := t.groupby("path")["label"].nunique() > 1).any(): raise ValueError(f"{two.idxmax()!r} of {path} belongs to more than one class.\nGive every picture one label.")
+        if (empty := t[column].str.strip() == "").any():
+            raise ValueError(
+                f"Row {int(empty.argmax()) + 1} of {path} has no {column}.\nFill it in, or leave the row out."
+            )
+    if (two := t.groupby("path")["label"].nunique() > 1).any():
+        raise ValueError(
+            f"{two.idxmax()!r} of {path} belongs to more than one class.\nGive every picture one label."
+        )
     if "split" in t and (strange := {s for s in t["split"] if s.strip().lower() not in _roles}):
-        raise ValueError(f"{path} has split {sorted(strange)[0]!r}.\nWrite train or eval (or test, val, query, gallery).")
+        raise ValueError(
+            f"{path} has split {sorted(strange)[0]!r}.\nWrite train or eval (or test, val, query, gallery)."
+        )
     for l in levels:
         n = t.groupby("label")[l].nunique()
-        if (n > 1).any(): raise ValueError(f"Class {n.idxmax()!r} of {path} has {n.max()} different values of {l!r}.\nA class belongs to one.")
+        if (n > 1).any():
+            raise ValueError(
+                f"Class {n.idxmax()!r} of {path} has {n.max()} different values of {l!r}.\nA class belongs to one."
+            )
     sides = [s.strip() for s in t["split"]] if "split" in t else [None] * len(t)
-    rows = [Row(p.replace("\\", "/"), k, k, tuple(above), side) for (p, k, *above), side in zip(t[["path", "label", *levels]].itertuples(index=False), sides)]
+    rows = [
+        Row(p.replace("\\", "/"), k, k, tuple(above), side)
+        for (p, k, *above), side in zip(
+            t[["path", "label", *levels]].itertuples(index=False), sides
+        )
+    ]
     _warn_of_spellings(path, rows)
     return rows, tuple(levels)
 
-def _read_table(path): # a frame of text
+
+def _read_table(path):  # a frame of text
     import pandas as pd
+
     kind = path.suffix.lower()
-    if kind not in (".csv", ".parquet"): raise ValueError(f"{path} is no table this library reads.\nPass a .csv or .parquet file, or a folder.")
+    if kind not in (".csv", ".parquet"):
+        raise ValueError(
+            f"{path} is no table this library reads.\nPass a .csv or .parquet file, or a folder."
+        )
     try:
-        t = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig") if kind == ".csv" else pd.read_parquet(path)
-    except ImportError: raise
-    except Exception as e: # pandas' and pyarrow's errors have no class in common
-        raise ValueError(f"{path} cannot be read: {str(e).splitlines()[0]}.\nCorrect the table.") from None
+        t = (
+            pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            if kind == ".csv"
+            else pd.read_parquet(path)
+        )
+    except ImportError:
+        raise
+    except Exception as e:  # pandas' and pyarrow's errors have no class in common
+        raise ValueError(
+            f"{path} cannot be read: {str(e).splitlines()[0]}.\nCorrect the table."
+        ) from None
     return t.astype(object).where(t.notna(), "").astype(str)

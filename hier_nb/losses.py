@@ -17,82 +17,124 @@ from .geometry import check_curvature, full_precision, pairwise_dist
 # %% ../nbs/30_losses.ipynb #bb8294e9
 class HypLoss(nn.Module):
     "Contrastive cross-entropy on hyperbolic distances ([Ermolov et al. 2022](https://arxiv.org/abs/2203.10833), eq. 6): `loss(embeddings (B, D), labels (B,))`."
-    def __init__(self,
-                 c:float=0.1, # the ball has curvature -c; 0: the sphere
-                 temperature:float=0.2, # τ
-                 official:bool=False, # divide by V² instead of V(V − 1), as the published code does
-                ):
+
+    def __init__(
+        self,
+        c: float = 0.1,  # the ball has curvature -c; 0: the sphere
+        temperature: float = 0.2,  # τ
+        official: bool = False,  # divide by V² instead of V(V − 1), as the published code does
+    ):
         super().__init__()
-        if not temperature > 0: raise ValueError(f"temperature={temperature} is not positive.\nPass e.g. 0.2.")
-        if c != 0: check_curvature(c)
+        if not temperature > 0:
+            raise ValueError(f"temperature={temperature} is not positive.\nPass e.g. 0.2.")
+        if c != 0:
+            check_curvature(c)
         self.c, self.temperature, self.official = c, temperature, official
+
     @full_precision
     def forward(self, embeddings, labels):
         labels = _check_batch(embeddings, labels)
         order, n, v = _views(labels)
         z = embeddings[order]
-        s = (-pairwise_dist(z, z, self.c) if self.c else F.normalize(z, dim=1) @ F.normalize(z, dim=1).T) / self.temperature
+        s = (
+            -pairwise_dist(z, z, self.c)
+            if self.c
+            else F.normalize(z, dim=1) @ F.normalize(z, dim=1).T
+        ) / self.temperature
         eye = torch.eye(n * v, dtype=torch.bool, device=z.device)
-        lse = s.masked_fill(eye, -torch.inf).view(n, v, n, v).logsumexp(2)  # (n, v, w): over the classes of view w
-        own = s.view(n, v, n, v).diagonal(dim1=0, dim2=2).permute(2, 0, 1)  # (n, v, w): the positive's score
+        lse = (
+            s.masked_fill(eye, -torch.inf).view(n, v, n, v).logsumexp(2)
+        )  # (n, v, w): over the classes of view w
+        own = (
+            s.view(n, v, n, v).diagonal(dim1=0, dim2=2).permute(2, 0, 1)
+        )  # (n, v, w): the positive's score
         loss = torch.logaddexp(lse, lse.diagonal(dim1=1, dim2=2)[..., None]) - own
         mean = loss[:, ~torch.eye(v, dtype=torch.bool, device=z.device)].mean()
         return mean * (1 - 1 / v) if self.official else mean
 
 # %% ../nbs/30_losses.ipynb #0ae9bcfd
-def _check_batch(embeddings, labels, n_classes=None): # -> labels, (B,) int64
+def _check_batch(embeddings, labels, n_classes=None):  # -> labels, (B,) int64
     if not len(embeddings):
-        raise ValueError("There are no embeddings in this batch.\nPass at least one row, or leave the step out.")
+        raise ValueError(
+            "There are no embeddings in this batch.\nPass at least one row, or leave the step out."
+        )
     labels = check_labels(labels, len(embeddings))
-    if labels.device.type == "cpu": # on a GPU looking at the numbers would make it wait
+    if labels.device.type == "cpu":  # on a GPU looking at the numbers would make it wait
         check_labels(labels, n_classes=n_classes)
     return labels.to(embeddings.device)
 
 # %% ../nbs/30_losses.ipynb #755bbbac
-def _views(labels:Tensor)->tuple: # order that puts classes together, number of classes, views of each
+def _views(
+    labels: Tensor,
+) -> tuple:  # order that puts classes together, number of classes, views of each
     order = labels.argsort(stable=True)
     n = labels.unique().numel()
-    if len(labels) % n or not (labels[order].view(n, -1) == labels[order].view(n, -1)[:, :1]).all() or len(labels) == n:
-        raise ValueError(f"Hyp got {n} classes of {labels.unique(return_counts=True)[1].unique().tolist()} images in one batch.\n"
-                         "It needs the same number of images of every class, at least 2: sample with images_per_class >= 2.")
+    if (
+        len(labels) % n
+        or not (labels[order].view(n, -1) == labels[order].view(n, -1)[:, :1]).all()
+        or len(labels) == n
+    ):
+        raise ValueError(
+            f"Hyp got {n} classes of {labels.unique(return_counts=True)[1].unique().tolist()} images in one batch.\n"
+            "It needs the same number of images of every class, at least 2: sample with images_per_class >= 2."
+        )
     return order, n, len(labels) // n
 
 # %% ../nbs/30_losses.ipynb #13f7952e
 class ImageAnchorLoss(nn.Module):
     "Mean of the formula above over a batch: `loss(embeddings (B, D), labels (B,))`; `.proxies` (C, D), on the cosine."
-    def __init__(self, n_classes:int, dim:int, margin:float=0.1, alpha:float=32):
+
+    def __init__(self, n_classes: int, dim: int, margin: float = 0.1, alpha: float = 32):
         super().__init__()
         self.proxies = nn.Parameter(torch.empty(n_classes, dim))
         nn.init.kaiming_normal_(self.proxies, mode="fan_out")
         self.margin, self.alpha = margin, alpha
+
     @full_precision
     def forward(self, embeddings, labels):
         labels = _check_batch(embeddings, labels, len(self.proxies))
         s = F.normalize(embeddings, dim=1) @ F.normalize(self.proxies, dim=1).T
         own = s.gather(1, labels[:, None]).squeeze(1)
         others = (self.alpha * (s + self.margin)).scatter(1, labels[:, None], -torch.inf)
-        return (F.softplus(-self.alpha * (own - self.margin)) + F.softplus(others.logsumexp(1))).mean()
+        return (
+            F.softplus(-self.alpha * (own - self.margin)) + F.softplus(others.logsumexp(1))
+        ).mean()
 
 # %% ../nbs/30_losses.ipynb #96b532d6
 _losses = dict(
     PA=lambda n, d, margin=0.1, alpha=32: pml.ProxyAnchorLoss(n, d, margin=margin, alpha=alpha),
-    MS=lambda n, d, alpha=2, beta=50, base=0.5: pml.MultiSimilarityLoss(alpha=alpha, beta=beta, base=base),
-    PNCA=lambda n, d, official=False, **k: (ImageAnchorLoss if official else pml.ProxyNCALoss)(n, d, **k),
-    SoftTriple=lambda n, d, centers_per_class=10, la=20, gamma=0.1, margin=0.01: pml.SoftTripleLoss(n, d, centers_per_class, la, gamma, margin),
-    Hyp=lambda n, d, **k: HypLoss(**k))
+    MS=lambda n, d, alpha=2, beta=50, base=0.5: pml.MultiSimilarityLoss(
+        alpha=alpha, beta=beta, base=base
+    ),
+    PNCA=lambda n, d, official=False, **k: (ImageAnchorLoss if official else pml.ProxyNCALoss)(
+        n, d, **k
+    ),
+    SoftTriple=lambda n, d, centers_per_class=10, la=20, gamma=0.1, margin=0.01: pml.SoftTripleLoss(
+        n, d, centers_per_class, la, gamma, margin
+    ),
+    Hyp=lambda n, d, **k: HypLoss(**k),
+)
 
-def create_loss(name:str, # PA, MS, PNCA, SoftTriple or Hyp
-                n_classes:int, # classes of the training split
-                dim:int, # D, the embeddings' width
-                **kwargs, # the loss's own constants, see the table above
-               )->nn.Module: # loss(embeddings (B, D), labels (B,)) -> scalar
+
+def create_loss(
+    name: str,  # PA, MS, PNCA, SoftTriple or Hyp
+    n_classes: int,  # classes of the training split
+    dim: int,  # D, the embeddings' width
+    **kwargs,  # the loss's own constants, see the table above
+) -> nn.Module:  # loss(embeddings (B, D), labels (B,)) -> scalar
     "A metric loss by name; what it learns (class proxies) is in `.parameters()`. Raises ValueError for an unknown name."
-    if name not in _losses: raise ValueError(f"loss {name!r} is unknown.\nChoose one of: {', '.join(_losses)}.")
+    if name not in _losses:
+        raise ValueError(f"loss {name!r} is unknown.\nChoose one of: {', '.join(_losses)}.")
     loss = _losses[name](n_classes, dim, **kwargs)
     learns_classes = name in ("PA", "PNCA", "SoftTriple")
-    loss.register_forward_pre_hook(functools.partial(_prepare, n_classes if learns_classes else None))
+    loss.register_forward_pre_hook(
+        functools.partial(_prepare, n_classes if learns_classes else None)
+    )
     return loss
 
-def _prepare(n_classes, loss, args): # before every call: labels of any integer kind, and none that has no proxy
+
+def _prepare(
+    n_classes, loss, args
+):  # before every call: labels of any integer kind, and none that has no proxy
     embeddings, labels, *rest = args
     return embeddings, _check_batch(embeddings, labels, n_classes), *rest

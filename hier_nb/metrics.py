@@ -14,20 +14,48 @@ from torch import Tensor
 from .checks import check_embeddings, check_ks, check_labels, check_mask
 from .geometry import dist, pairwise_dist
 from .relatedness import agreement, level_ids, neighbor_agreement, taxonomy_scores
-from .retrieval import average_linkage, bootstrap, cluster_scores, per_class, query_scores, recall_at_k, search_scores
+from hier_nb.retrieval import (
+    average_linkage,
+    bootstrap,
+    cluster_scores,
+    per_class,
+    query_scores,
+    recall_at_k,
+    search_scores,
+)
 from .tree import build_tree, nearest_proxy, tree_arrays
-from .tree_metrics import linkage_arrays, random_tree, some_pairs, spearman, taxonomy_height, taxonomy_tree, tree_scores
-_all_ = ["recall_at_k", "query_scores", "bootstrap", "per_class", "cluster_scores", "neighbor_agreement", "taxonomy_scores", "tree_scores"]
+from hier_nb.tree_metrics import (
+    linkage_arrays,
+    random_tree,
+    some_pairs,
+    spearman,
+    taxonomy_height,
+    taxonomy_tree,
+    tree_scores,
+)
+
+_all_ = [
+    "recall_at_k",
+    "query_scores",
+    "bootstrap",
+    "per_class",
+    "cluster_scores",
+    "neighbor_agreement",
+    "taxonomy_scores",
+    "tree_scores",
+]
 
 # %% ../nbs/44_metrics.ipynb #b32236f4
-def retrieval_report(embeddings:Tensor, # points in the ball, (N, D)
-                     labels:Tensor, # integers, (N,)
-                     taxonomy=None, # Taxonomy of the classes
-                     is_query:Tensor|None=None, # mask, (N,), see `check_mask`: queries are searched for among the others; None: everybody among everybody else
-                     ks=(1, 2, 4, 8), # neighbours looked at
-                     c:float=0.1, # the ball has curvature -c; 0: cosine
-                     interval:bool=False, # with 95 % bootstrap intervals over classes
-                    )->dict: # {"recall": {k: ·}, "r_precision": ·, "map_at_r": ·, "nearest": {level: ·}}, "interval": {name: (low, high)} if asked
+def retrieval_report(
+    embeddings: Tensor,  # points in the ball, (N, D)
+    labels: Tensor,  # integers, (N,)
+    taxonomy=None,  # Taxonomy of the classes
+    is_query: Tensor
+    | None = None,  # mask, (N,), see `check_mask`: queries are searched for among the others; None: everybody among everybody else
+    ks=(1, 2, 4, 8),  # neighbours looked at
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+    interval: bool = False,  # with 95 % bootstrap intervals over classes
+) -> dict:  # {"recall": {k: ·}, "r_precision": ·, "map_at_r": ·, "nearest": {level: ·}}, "interval": {name: (low, high)} if asked
     "Recall@K, R-Precision, MAP@R and the nearest neighbour's agreement with the taxonomy."
     embeddings = check_embeddings(embeddings, c=c)
     labels, ks = check_labels(labels, len(embeddings), device=embeddings.device), check_ks(ks)
@@ -36,20 +64,29 @@ def retrieval_report(embeddings:Tensor, # points in the ball, (N, D)
         is_query = check_mask(is_query, len(embeddings), device=embeddings.device)
         gallery, gallery_labels = embeddings[~is_query], labels[~is_query]
         embeddings, labels = embeddings[is_query], labels[is_query]
-    scores, nearest = search_scores(embeddings, labels, ks, gallery, gallery_labels, c) # one search for everything
-    out = dict(recall={k: scores[f"recall@{k}"].mean().item() for k in ks},
-               r_precision=scores["r_precision"].nanmean().item(),
-               map_at_r=scores["map_at_r"].nanmean().item(),
-               nearest=agreement(nearest, labels, taxonomy, gallery_labels))
-    return out | (dict(interval={name: bootstrap(v, labels) for name, v in scores.items()}) if interval else {})
+    scores, nearest = search_scores(
+        embeddings, labels, ks, gallery, gallery_labels, c
+    )  # one search for everything
+    out = dict(
+        recall={k: scores[f"recall@{k}"].mean().item() for k in ks},
+        r_precision=scores["r_precision"].nanmean().item(),
+        map_at_r=scores["map_at_r"].nanmean().item(),
+        nearest=agreement(nearest, labels, taxonomy, gallery_labels),
+    )
+    return out | (
+        dict(interval={name: bootstrap(v, labels) for name, v in scores.items()})
+        if interval
+        else {}
+    )
 
 # %% ../nbs/44_metrics.ipynb #4cc00633
-def delta_hyperbolicity(embeddings:Tensor, # points in the ball, (N, D)
-                        c:float=0.1, # the ball has curvature -c; 0: Euclidean
-                        n:int=400, # points drawn for one estimate; time grows with n³
-                        repeats:int=3, # estimates that are averaged
-                        seed:int=0,
-                       )->float: # 0 … 1; NaN if all points are one
+def delta_hyperbolicity(
+    embeddings: Tensor,  # points in the ball, (N, D)
+    c: float = 0.1,  # the ball has curvature -c; 0: Euclidean
+    n: int = 400,  # points drawn for one estimate; time grows with n³
+    repeats: int = 3,  # estimates that are averaged
+    seed: int = 0,
+) -> float:  # 0 … 1; NaN if all points are one
     "Relative δ-hyperbolicity of a sample."
     embeddings = check_embeddings(embeddings, c=c)
     (n,), (repeats,) = check_ks(n, name="n"), check_ks(repeats, name="repeats")
@@ -63,68 +100,127 @@ def delta_hyperbolicity(embeddings:Tensor, # points in the ball, (N, D)
     return sum(out) / repeats
 
 # %% ../nbs/44_metrics.ipynb #4d9ea981
-def rho_spectrum(embeddings:Tensor, # (N, D)
-                )->float: # ≥ 0; infinite if a dimension is not used at all; NaN if all are the origin
+def rho_spectrum(
+    embeddings: Tensor,  # (N, D)
+) -> float:  # ≥ 0; infinite if a dimension is not used at all; NaN if all are the origin
     "KL divergence of uniform from the embeddings' normalised singular values."
     s = torch.linalg.svdvals(check_embeddings(embeddings).double())
     s = s / s.sum()
     return float(-(s * len(s)).log().mean())
 
 # %% ../nbs/44_metrics.ipynb #316ec797
-def proxy_usage(embeddings:Tensor, # samples in the ball, (N, D)
-                proxies:Tensor, # hierarchical proxies, (P, D)
-                c:float=0.1, # the ball has curvature -c
-                n_pairs:int=20_000, # pairs whose ancestor is looked up
-                seed:int=0,
-               )->dict: # {"proxies": P, "nearest": ·, "ancestors": ·, "effective": ·}
+def proxy_usage(
+    embeddings: Tensor,  # samples in the ball, (N, D)
+    proxies: Tensor,  # hierarchical proxies, (P, D)
+    c: float = 0.1,  # the ball has curvature -c
+    n_pairs: int = 20_000,  # pairs whose ancestor is looked up
+    seed: int = 0,
+) -> dict:  # {"proxies": P, "nearest": ·, "ancestors": ·, "effective": ·}
     "How many proxies take part."
     x = check_embeddings(embeddings, c=c)
-    proxies = check_embeddings(proxies, name="proxies", c=c, width=x.shape[1], device=x.device).to(x.dtype)
+    proxies = check_embeddings(proxies, name="proxies", c=c, width=x.shape[1], device=x.device).to(
+        x.dtype
+    )
     u = torch.bincount(nearest_proxy(x, proxies, c), minlength=len(proxies)).double()
     i, j = some_pairs(len(x), n_pairs, seed)
-    ancestors = torch.cat([torch.maximum(pairwise_dist(x[a], proxies, c), pairwise_dist(x[b], proxies, c)).argmin(1)
-                           for a, b in zip(i.split(4096), j.split(4096))])
+    ancestors = torch.cat([
+        torch.maximum(pairwise_dist(x[a], proxies, c), pairwise_dist(x[b], proxies, c)).argmin(1)
+        for a, b in zip(i.split(4096), j.split(4096))
+    ])
     p = u[u > 0] / u.sum()
-    return dict(proxies=len(proxies), nearest=int((u > 0).sum()), ancestors=len(ancestors.unique()), effective=float((-(p * p.log()).sum()).exp()))
+    return dict(
+        proxies=len(proxies),
+        nearest=int((u > 0).sum()),
+        ancestors=len(ancestors.unique()),
+        effective=float((-(p * p.log()).sum()).exp()),
+    )
 
 # %% ../nbs/44_metrics.ipynb #19b9f9db
-def hierarchy_report(embeddings:Tensor, # points in the ball, (N, D)
-                     labels:Tensor, # integers, (N,)
-                     taxonomy, # Taxonomy of the classes
-                     proxies:Tensor|None=None, # hierarchical proxies, (P, D)
-                     c:float=0.1, # the ball has curvature -c; 0: cosine
-                     n_queries:int|None=None, # asked for rankings; None: all
-                     n_tree:int=6000, # samples in the trees
-                     seed:int=0,
-                    )->dict: # {"ranking": {·}, "pairs": {·}, "trees": {tree: {·}}, "shape": {·}, "proxies": {·}}
+def hierarchy_report(
+    embeddings: Tensor,  # points in the ball, (N, D)
+    labels: Tensor,  # integers, (N,)
+    taxonomy,  # Taxonomy of the classes
+    proxies: Tensor | None = None,  # hierarchical proxies, (P, D)
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+    n_queries: int | None = None,  # asked for rankings; None: all
+    n_tree: int = 6000,  # samples in the trees
+    seed: int = 0,
+) -> dict:  # {"ranking": {·}, "pairs": {·}, "trees": {tree: {·}}, "shape": {·}, "proxies": {·}}
     "A hierarchy measured against its ground truth. Classes without a path are left out, with a warning. Raises ValueError without a taxonomy."
-    if taxonomy is None: raise ValueError("These classes have no taxonomy, so there is nothing to measure a hierarchy against.\nPass a Taxonomy, or use retrieval_report.")
+    if taxonomy is None:
+        raise ValueError(
+            "These classes have no taxonomy, so there is nothing to measure a hierarchy against.\nPass a Taxonomy, or use retrieval_report."
+        )
     embeddings = check_embeddings(embeddings, c=c, device="cpu")
     labels = check_labels(labels, len(embeddings), device="cpu")
     if proxies is not None:
-        proxies = check_embeddings(proxies, name="proxies", c=c, width=embeddings.shape[1], device="cpu")
+        proxies = check_embeddings(
+            proxies, name="proxies", c=c, width=embeddings.shape[1], device="cpu"
+        )
     (n_tree,) = check_ks(n_tree, name="n_tree")
     embeddings, labels, ids = _known(embeddings, labels, taxonomy)
-    ranking = {n: v.nanmean().item() for n, v in taxonomy_scores(embeddings, labels, taxonomy, c=c, n_queries=n_queries, seed=seed)[0].items()}
+    ranking = {
+        n: v.nanmean().item()
+        for n, v in taxonomy_scores(
+            embeddings, labels, taxonomy, c=c, n_queries=n_queries, seed=seed
+        )[0].items()
+    }
     i, j = some_pairs(len(labels), 200_000, seed)
     apart = _pair_distances(embeddings, i, j, c)
-    some = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:n_tree].sort().values
-    trees = {n: tree_scores(*t, ids[some], [*taxonomy.levels, "class"], seed) for n, t in _trees(embeddings[some], ids[some], proxies, c, seed).items()}
-    return dict(ranking=ranking, pairs=dict(distance_correlation=spearman(apart, taxonomy_height(ids, i, j))), trees=trees,
-                shape=dict(delta=delta_hyperbolicity(embeddings, c, seed=seed), rho=rho_spectrum(embeddings)), proxies={} if proxies is None or c == 0 else proxy_usage(embeddings, proxies, c))
+    some = (
+        torch
+        .randperm(len(labels), generator=torch.Generator().manual_seed(seed))[:n_tree]
+        .sort()
+        .values
+    )
+    trees = {
+        n: tree_scores(*t, ids[some], [*taxonomy.levels, "class"], seed)
+        for n, t in _trees(embeddings[some], ids[some], proxies, c, seed).items()
+    }
+    return dict(
+        ranking=ranking,
+        pairs=dict(distance_correlation=spearman(apart, taxonomy_height(ids, i, j))),
+        trees=trees,
+        shape=dict(
+            delta=delta_hyperbolicity(embeddings, c, seed=seed), rho=rho_spectrum(embeddings)
+        ),
+        proxies={} if proxies is None or c == 0 else proxy_usage(embeddings, proxies, c),
+    )
 
 # %% ../nbs/44_metrics.ipynb #8620d201
-def _known(x, labels, taxonomy): # pictures whose class has a path
+def _known(x, labels, taxonomy):  # pictures whose class has a path
     ids = level_ids(labels, taxonomy)
     known = (ids >= 0).all(1)
-    if not known.any(): raise ValueError("No class of these pictures has a path in the taxonomy.\nPass the taxonomy of this dataset.")
-    if not known.all(): warnings.warn(f"{int((~known).sum())} of {len(known)} pictures are left out: their classes ({len(labels[~known].unique())} of them) have no path in the taxonomy.", stacklevel=3)
+    if not known.any():
+        raise ValueError(
+            "No class of these pictures has a path in the taxonomy.\nPass the taxonomy of this dataset."
+        )
+    if not known.all():
+        warnings.warn(
+            f"{int((~known).sum())} of {len(known)} pictures are left out: their classes ({len(labels[~known].unique())} of them) have no path in the taxonomy.",
+            stacklevel=3,
+        )
     return x[known], labels[known], ids[known]
 
+
 def _pair_distances(x, i, j, c):
-    if c == 0: x = torch.nn.functional.normalize(x, dim=1); return 1 - (x[i] * x[j]).sum(1)
+    if c == 0:
+        x = torch.nn.functional.normalize(x, dim=1)
+        return 1 - (x[i] * x[j]).sum(1)
     return torch.cat([dist(x[a], x[b], c) for a, b in zip(i.split(20_000), j.split(20_000))])
 
+
 def _trees(x, ids, proxies, c, seed):
-    trees = {} if proxies is None or c == 0 else {f"proxies, by {name}": tree_arrays(build_tree(x, proxies, c, rule))[:2] for name, rule in (("common ancestor", "lca"), ("radius", "radius"))}
-    return trees | {"average linkage": linkage_arrays(average_linkage(x, c)), "chance": random_tree(len(x), seed), "taxonomy": taxonomy_tree(ids)}
+    trees = (
+        {}
+        if proxies is None or c == 0
+        else {
+            f"proxies, by {name}": tree_arrays(build_tree(x, proxies, c, rule))[:2]
+            for name, rule in (("common ancestor", "lca"), ("radius", "radius"))
+        }
+    )
+    return trees | {
+        "average linkage": linkage_arrays(average_linkage(x, c)),
+        "chance": random_tree(len(x), seed),
+        "taxonomy": taxonomy_tree(ids),
+    }

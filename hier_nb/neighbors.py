@@ -17,39 +17,54 @@ from fastcore.basics import patch
 from .geometry import _from_ratio, _gap, _wide, check_curvature, full_precision, to_lorentz
 
 # %% ../nbs/02_neighbors.ipynb #ac271e5f
-def _lift(x, c, side): # -> (N, D + 1), float64; `side` is the sign of the time coordinate: -1 for queries, 1 for the gallery
-    if c == 0: return normalize(_wide(x), dim=-1)
+def _lift(
+    x, c, side
+):  # -> (N, D + 1), float64; `side` is the sign of the time coordinate: -1 for queries, 1 for the gallery
+    if c == 0:
+        return normalize(_wide(x), dim=-1)
     X = to_lorentz(_wide(x), c)
     return torch.cat([side * X[:, :1], X[:, 1:]], 1)
 
 # %% ../nbs/02_neighbors.ipynb #a465fcba
 def _check_points(name, x, c):
     if x.ndim != 2 or not x.numel():
-        raise ValueError(f"{name} have shape {tuple(x.shape)}.\nPass a table of points, (N, D), with at least one row.")
+        raise ValueError(
+            f"{name} have shape {tuple(x.shape)}.\nPass a table of points, (N, D), with at least one row."
+        )
     if not x.is_floating_point():
-        raise ValueError(f"{name} are of type {x.dtype}.\nPass floating-point numbers, e.g. x.float().")
+        raise ValueError(
+            f"{name} are of type {x.dtype}.\nPass floating-point numbers, e.g. x.float()."
+        )
     if not x.isfinite().all():
-        raise ValueError(f"{name} hold NaN or infinite values in {int((~x.isfinite()).any(1).sum())} rows.\n"
-                         "Look at the loss of the run that made them.")
+        raise ValueError(
+            f"{name} hold NaN or infinite values in {int((~x.isfinite()).any(1).sum())} rows.\n"
+            "Look at the loss of the run that made them."
+        )
     top = float(_wide(x.detach()).square().sum(1).max()) * c
     if c != 0 and top >= 1:
-        raise ValueError(f"{name} lie outside the ball: c‖x‖² reaches {top:.4g}, c = {c}.\n"
-                         "Map them with expmap0 or project first, or pass c=0 for cosine similarity.")
+        raise ValueError(
+            f"{name} lie outside the ball: c‖x‖² reaches {top:.4g}, c = {c}.\n"
+            "Map them with expmap0 or project first, or pass c=0 for cosine similarity."
+        )
 
 # %% ../nbs/02_neighbors.ipynb #0ba6cdb9
 class Index:
     "Exact nearest neighbours among the rows of `gallery`; raises ValueError for NaN, or points outside the ball."
+
     @full_precision
-    def __init__(self,
-                 gallery:Tensor, # points in the ball, (N, D)
-                 c:float=0.1, # the ball has curvature -c, also a learned one; 0: cosine on the sphere
-                 backend:str="auto", # where float32 scores come from: "faiss", "torch" or "auto"
-                ):
-        c = float(c.detach() if isinstance(c, Tensor) else c) # also of a learned curvature, or of NumPy's kind of number
+    def __init__(
+        self,
+        gallery: Tensor,  # points in the ball, (N, D)
+        c: float = 0.1,  # the ball has curvature -c, also a learned one; 0: cosine on the sphere
+        backend: str = "auto",  # where float32 scores come from: "faiss", "torch" or "auto"
+    ):
+        c = float(
+            c.detach() if isinstance(c, Tensor) else c
+        )  # also of a learned curvature, or of NumPy's kind of number
         if c != 0:
             check_curvature(c)
         _check_points("gallery", gallery, c)
-        self.gallery = gallery.detach().clone() # the caller may overwrite the table
+        self.gallery = gallery.detach().clone()  # the caller may overwrite the table
         self.c, self.backend = c, _backend(backend, gallery.device)
         G = _lift(self.gallery, c, 1)
         self.mean = G.mean(0)
@@ -57,59 +72,95 @@ class Index:
         self.reach = self.lifted.norm(dim=1).max()
         self.gap = _gap(self.gallery, c).squeeze(1)
         self._prepare()
-    def __len__(self): return len(self.gallery)
-    def __repr__(self): return f"Index of {len(self)} points of {self.gallery.shape[1]} dimensions, c={self.c}, {self.backend}"
+
+    def __len__(self):
+        return len(self.gallery)
+
+    def __repr__(self):
+        return f"Index of {len(self)} points of {self.gallery.shape[1]} dimensions, c={self.c}, {self.backend}"
 
 # %% ../nbs/02_neighbors.ipynb #03b4f9fd
 def _backend(name, device):
-    if name not in ("auto", "faiss", "torch"): raise ValueError(f"backend {name!r} is unknown.\nChoose 'auto', 'faiss' or 'torch'.")
-    if name == "auto": return "faiss" if device.type == "cpu" and sys.platform != "darwin" and find_spec("faiss") else "torch"
-    if name == "faiss" and not find_spec("faiss"): raise ImportError("faiss is missing.\nRun `pip install faiss-cpu`, or pass backend='torch'.")
+    if name not in ("auto", "faiss", "torch"):
+        raise ValueError(f"backend {name!r} is unknown.\nChoose 'auto', 'faiss' or 'torch'.")
+    if name == "auto":
+        return (
+            "faiss"
+            if device.type == "cpu" and sys.platform != "darwin" and find_spec("faiss")
+            else "torch"
+        )
+    if name == "faiss" and not find_spec("faiss"):
+        raise ImportError(
+            "faiss is missing.\nRun `pip install faiss-cpu`, or pass backend='torch'."
+        )
     return name
 
+
 @patch
-def _prepare(self:Index): # what the backend keeps
-    if self.backend == "torch": self._table = self.lifted.T.contiguous(); return
+def _prepare(self: Index):  # what the backend keeps
+    if self.backend == "torch":
+        self._table = self.lifted.T.contiguous()
+        return
     import faiss
-    self._table = faiss.IndexFlatIP(self.lifted.shape[1]); self._table.add(self.lifted.cpu().numpy())
+
+    self._table = faiss.IndexFlatIP(self.lifted.shape[1])
+    self._table.add(self.lifted.cpu().numpy())
 
 # %% ../nbs/02_neighbors.ipynb #8572d0b5
 @patch
-def _candidates(self:Index, Q, m, own): # float32 queries (B, D + 1) -> scores and rows, (B, m)
+def _candidates(self: Index, Q, m, own):  # float32 queries (B, D + 1) -> scores and rows, (B, m)
     if self.backend == "torch":
         s = Q @ self._table
-        if own is not None: s[torch.arange(len(s), device=s.device), own] = -torch.inf
+        if own is not None:
+            s[torch.arange(len(s), device=s.device), own] = -torch.inf
         return s.topk(m)
-    s, i = (torch.from_numpy(t).to(Q.device) for t in self._table.search(Q.cpu().numpy(), m + (own is not None)))
+    s, i = (
+        torch.from_numpy(t).to(Q.device)
+        for t in self._table.search(Q.cpu().numpy(), m + (own is not None))
+    )
     return (s, i) if own is None else _without(s, i, own)
 
 # %% ../nbs/02_neighbors.ipynb #8a3ba926
-def _without(s, i, own): # leave out row `own` of each query: nearly always the first; among copies it may be anywhere, or cut off
+def _without(
+    s, i, own
+):  # leave out row `own` of each query: nearly always the first; among copies it may be anywhere, or cut off
     odd = (i[:, 0] != own).nonzero().squeeze(1)
     for r in odd.tolist():
         at = (i[r] == own[r]).nonzero()
         at = int(at) if len(at) else i.shape[1] - 1
-        for t in (s, i): t[r, 1:at + 1] = t[r, :at].clone()
+        for t in (s, i):
+            t[r, 1 : at + 1] = t[r, :at].clone()
     return s[:, 1:], i[:, 1:]
 
 # %% ../nbs/02_neighbors.ipynb #2e8ec28a
-def _slack(Q, reach, unit=2**-24): # how far apart scores must be to be trusted, (B,); `unit`: float32's rounding
-    return unit * (12 + 1.5 * Q.shape[1] ** .5) * Q.norm(dim=1) * reach
+def _slack(
+    Q, reach, unit=2**-24
+):  # how far apart scores must be to be trusted, (B,); `unit`: float32's rounding
+    return unit * (12 + 1.5 * Q.shape[1] ** 0.5) * Q.norm(dim=1) * reach
+
 
 @patch
-def _exact_dist(self:Index, x, gap, rows, cand): # pairs (T,) of a query row (float64) and a gallery row -> (T,)
-    if self.c == 0: return 1 - (normalize(x[rows], dim=-1) * normalize(_wide(self.gallery[cand]), dim=-1)).sum(-1)
+def _exact_dist(
+    self: Index, x, gap, rows, cand
+):  # pairs (T,) of a query row (float64) and a gallery row -> (T,)
+    if self.c == 0:
+        return 1 - (normalize(x[rows], dim=-1) * normalize(_wide(self.gallery[cand]), dim=-1)).sum(
+            -1
+        )
     sq = (x[rows] - self.gallery[cand]).square_().sum(1)
     return _from_ratio(self.c * sq / (gap[rows] * self.gap[cand]), self.c)
 
 # %% ../nbs/02_neighbors.ipynb #d2224522
 @patch
-def _score_dist(self:Index, s, shift): # centred scores (B, m), what centring took away (B,) -> distances, float32
+def _score_dist(
+    self: Index, s, shift
+):  # centred scores (B, m), what centring took away (B,) -> distances, float32
     v = -shift.float()[:, None] - s
-    return 1 + v if self.c == 0 else torch.acosh(v.clamp_min(1)) / self.c ** .5
+    return 1 + v if self.c == 0 else torch.acosh(v.clamp_min(1)) / self.c**0.5
+
 
 @patch
-def _refine(self:Index, x, s, i, slack, shift, chunk=4096):
+def _refine(self: Index, x, s, i, slack, shift, chunk=4096):
     "Distances of candidates, put in exact order."
     close = s[:, :-1] - s[:, 1:] <= slack[:, None]
     doubt = F.pad(close, (0, 1)) | F.pad(close, (1, 0))
@@ -117,12 +168,20 @@ def _refine(self:Index, x, s, i, slack, shift, chunk=4096):
     if s.shape[1] <= 64:
         doubt.fill_(True)
     elif self.c:
-        t = self.c ** .5 * d
-        doubt |= 1e-4 * t * torch.sinh(t) < slack[:, None] # cosh is flat near a point: its error over sinh is the distance's
+        t = self.c**0.5 * d
+        doubt |= (
+            1e-4 * t * torch.sinh(t) < slack[:, None]
+        )  # cosh is flat near a point: its error over sinh is the distance's
     flat = doubt.flatten().nonzero().squeeze(1)
     rows, cand = flat.div(s.shape[1], rounding_mode="floor"), i.flatten()[flat]
     X, gap = _wide(x), _gap(x, self.c).squeeze(1)
-    exact = torch.cat([self._exact_dist(X, gap, r, g) for r, g in zip(rows.split(chunk), cand.split(chunk))]) if len(flat) else gap.new_zeros(0)
+    exact = (
+        torch.cat([
+            self._exact_dist(X, gap, r, g) for r, g in zip(rows.split(chunk), cand.split(chunk))
+        ])
+        if len(flat)
+        else gap.new_zeros(0)
+    )
     run = flat - torch.arange(len(flat), device=flat.device) + rows * doubt.numel()
     order = _order(run, exact, cand)
     d, i = d.to(x.dtype), i.contiguous()
@@ -130,17 +189,19 @@ def _refine(self:Index, x, s, i, slack, shift, chunk=4096):
     return d, i
 
 # %% ../nbs/02_neighbors.ipynb #6b3645e0
-def _order(run, d, row): # by run, then distance, then row
+def _order(run, d, row):  # by run, then distance, then row
     order = d.argsort(stable=True)
     order = order[run[order].argsort(stable=True)]
-    if not ((run[order].diff() == 0) & (d[order].diff() == 0)).any(): return order
+    if not ((run[order].diff() == 0) & (d[order].diff() == 0)).any():
+        return order
     order = row.argsort()
-    for k in (d, run): order = order[k[order].argsort(stable=True)]
+    for k in (d, run):
+        order = order[k[order].argsort(stable=True)]
     return order
 
 # %% ../nbs/02_neighbors.ipynb #63d6b371
 @patch
-def _block(self:Index, x, Q, shift, k, own):
+def _block(self: Index, x, Q, shift, k, own):
     "The `k` nearest of some queries: x (B, D), their lift Q (B, D + 1) and what centring took away, (B,)."
     n = len(self) - (own is not None)
     m, slack = min(k + 8, n), _slack(Q, self.reach)
@@ -149,12 +210,14 @@ def _block(self:Index, x, Q, shift, k, own):
     d, rows = d[:, :k].clone(), rows[:, :k].clone()
     unclear = (s[:, k - 1] - s[:, -1] <= slack).nonzero().squeeze(1) if m < n else []
     if len(unclear):
-        d[unclear], rows[unclear] = self._closer_look(x[unclear], Q[unclear], k, None if own is None else own[unclear])
+        d[unclear], rows[unclear] = self._closer_look(
+            x[unclear], Q[unclear], k, None if own is None else own[unclear]
+        )
     return d, rows
 
 # %% ../nbs/02_neighbors.ipynb #0209ab55
 @patch
-def _closer_look(self:Index, x, Q, k, own):
+def _closer_look(self: Index, x, Q, k, own):
     "The `k` nearest where float32 scores do not decide."
     d, rows = x.new_empty(len(x), k), torch.empty(len(x), k, dtype=torch.long, device=x.device)
     n = len(self) - (own is not None)
@@ -170,34 +233,44 @@ def _closer_look(self:Index, x, Q, k, own):
         d[b], rows[b] = found[0][:, :k].to(x.dtype), found[1][:, :k]
         unclear = b[s[:, k - 1] - s[:, -1] <= slack[b]] if m < n else b[:0]
         if len(unclear):
-            d[unclear], rows[unclear] = self._one_by_one(x[unclear], k, None if own is None else own[unclear])
+            d[unclear], rows[unclear] = self._one_by_one(
+                x[unclear], k, None if own is None else own[unclear]
+            )
     return d, rows
 
+
 @patch
-def _all_exact(self:Index, x, i, chunk=4096): # candidates (B, m) of each query -> distances, rows, in order
+def _all_exact(
+    self: Index, x, i, chunk=4096
+):  # candidates (B, m) of each query -> distances, rows, in order
     X, gap = _wide(x), _gap(x, self.c).squeeze(1)
     pairs = torch.arange(len(x), device=x.device).repeat_interleave(i.shape[1]).split(chunk)
-    d = torch.cat([self._exact_dist(X, gap, r, g) for r, g in zip(pairs, i.flatten().split(chunk))]).view(i.shape)
+    d = torch.cat([
+        self._exact_dist(X, gap, r, g) for r, g in zip(pairs, i.flatten().split(chunk))
+    ]).view(i.shape)
     return _by_distance(d, i)
 
-def _by_distance(d, rows): # both (B, m): each line by distance, then by row
+
+def _by_distance(d, rows):  # both (B, m): each line by distance, then by row
     order = rows.argsort(dim=1)
     order = order.gather(1, d.gather(1, order).argsort(dim=1, stable=True))
     return d.gather(1, order), rows.gather(1, order)
 
 # %% ../nbs/02_neighbors.ipynb #cd30cc50
-def _first_copies(points:Tensor, # (N, D)
-                  copies:int, # of each point, at most
-                 )->Tensor: # rows, ascending
+def _first_copies(
+    points: Tensor,  # (N, D)
+    copies: int,  # of each point, at most
+) -> Tensor:  # rows, ascending
     "Rows that are among the first `copies` equal ones."
     kind = points.unique(dim=0, return_inverse=True)[1]
     order = kind.argsort(stable=True)
-    start = torch.searchsorted(kind[order], kind[order]) # where a row's kind begins
+    start = torch.searchsorted(kind[order], kind[order])  # where a row's kind begins
     place = torch.arange(len(kind), device=kind.device) - start
     return order[place < copies].sort().values
 
+
 @patch
-def _one_by_one(self:Index, x, k, own):
+def _one_by_one(self: Index, x, k, own):
     "The `k` nearest by plain distances to every point."
     keep = _first_copies(self.gallery, k + 1)
     gallery, gap = _wide(self.gallery[keep]), self.gap[keep]
@@ -215,9 +288,11 @@ def _one_by_one(self:Index, x, k, own):
         out.append(self._all_exact(x[b], rows))
     return tuple(torch.cat(t).to(kind) for t, kind in zip(zip(*out), (x.dtype, torch.long)))
 
-def _smallest(values:Tensor, # (B, M)
-              k:int,
-             )->Tensor: # columns, (B, k); of equal values the leftmost
+
+def _smallest(
+    values: Tensor,  # (B, M)
+    k: int,
+) -> Tensor:  # columns, (B, k); of equal values the leftmost
     last = values.kthvalue(k, dim=1, keepdim=True).values
     below, level = values < last, values == last
     room = k - below.sum(1, keepdim=True)
@@ -227,12 +302,16 @@ def _smallest(values:Tensor, # (B, M)
 @patch
 @torch.no_grad()
 @full_precision
-def search(self:Index,
-           queries:Tensor|None, # points in the ball, (Q, D); None: the gallery's own points, each without itself
-           k:int, # how many neighbours
-           block_bytes:int=128_000_000, # size of one block of scores
-           own:Tensor|None=None, # each query's own row in the gallery, never returned, (Q,)
-          )->tuple[Tensor, Tensor]: # distances (Q, k), ascending (1 − cosine for c = 0), and rows of the gallery (Q, k)
+def search(
+    self: Index,
+    queries: Tensor
+    | None,  # points in the ball, (Q, D); None: the gallery's own points, each without itself
+    k: int,  # how many neighbours
+    block_bytes: int = 128_000_000,  # size of one block of scores
+    own: Tensor | None = None,  # each query's own row in the gallery, never returned, (Q,)
+) -> tuple[
+    Tensor, Tensor
+]:  # distances (Q, k), ascending (1 − cosine for c = 0), and rows of the gallery (Q, k)
     "The `k` nearest of every query. Raises ValueError for `k` above the gallery's size, NaN, or points outside the ball."
     x, n = self._check_search(queries, k, own)
     Q = _lift(x, self.c, -1)
@@ -241,50 +320,78 @@ def search(self:Index,
     row_bytes = 4 * max(16 * min(k + 8, n), len(self) if self.backend == "torch" else 0)
     rows = torch.arange(len(x), device=x.device).split(max(1, block_bytes // row_bytes))
     d, i = x.new_empty(len(x), k), torch.empty(len(x), k, dtype=torch.long, device=x.device)
-    for r in rows: d[r[0]:r[-1] + 1], i[r[0]:r[-1] + 1] = self._block(x[r], Q[r], shift[r], k, None if own is None else own[r])
+    for r in rows:
+        d[r[0] : r[-1] + 1], i[r[0] : r[-1] + 1] = self._block(
+            x[r], Q[r], shift[r], k, None if own is None else own[r]
+        )
     return d, i
 
 # %% ../nbs/02_neighbors.ipynb #7c1e18f6
 @patch
-def _check_search(self:Index, queries, k, own=None):
-    x, n = (self.gallery, len(self) - 1) if queries is None else (queries.detach().to(self.gallery.device), len(self) - (own is not None))
+def _check_search(self: Index, queries, k, own=None):
+    x, n = (
+        (self.gallery, len(self) - 1)
+        if queries is None
+        else (queries.detach().to(self.gallery.device), len(self) - (own is not None))
+    )
     if x.ndim != 2 or x.shape[1] != self.gallery.shape[1]:
-        raise ValueError(f"Search got queries {tuple(x.shape)} and gallery {tuple(self.gallery.shape)}.\nPass two tables of one width: (Q, D) and (N, D).")
+        raise ValueError(
+            f"Search got queries {tuple(x.shape)} and gallery {tuple(self.gallery.shape)}.\nPass two tables of one width: (Q, D) and (N, D)."
+        )
     if not 1 <= k <= n:
-        raise ValueError(f"k={k} neighbours were asked of {n} candidates.\nPass 1 <= k <= {n}" +
-                         (" (a point is not its own neighbour)." if queries is None or own is not None else "."))
-    if queries is not None: _check_points("queries", x, self.c)
+        raise ValueError(
+            f"k={k} neighbours were asked of {n} candidates.\nPass 1 <= k <= {n}"
+            + (
+                " (a point is not its own neighbour)."
+                if queries is None or own is not None
+                else "."
+            )
+        )
+    if queries is not None:
+        _check_points("queries", x, self.c)
     return x, n
 
 # %% ../nbs/02_neighbors.ipynb #8584692e
-def knn(queries:Tensor, # points in the ball, (Q, D)
-        k:int, # how many neighbours
-        gallery:Tensor|None=None, # points in the ball, (N, D); None: the queries among themselves, each without itself
-        c:float=0.1, # the ball has curvature -c; 0: cosine on the sphere
-        backend:str="auto", # see `Index`
-       )->tuple[Tensor, Tensor]: # distances (Q, k), ascending (1 − cosine for c = 0), and indices into the gallery (Q, k)
+def knn(
+    queries: Tensor,  # points in the ball, (Q, D)
+    k: int,  # how many neighbours
+    gallery: Tensor
+    | None = None,  # points in the ball, (N, D); None: the queries among themselves, each without itself
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine on the sphere
+    backend: str = "auto",  # see `Index`
+) -> tuple[
+    Tensor, Tensor
+]:  # distances (Q, k), ascending (1 − cosine for c = 0), and indices into the gallery (Q, k)
     "Exact nearest neighbours in one call. Raises ValueError for `k` above the gallery's size, NaN, or points outside the ball."
-    if gallery is None: return Index(queries, c, backend).search(None, k)
+    if gallery is None:
+        return Index(queries, c, backend).search(None, k)
     return Index(gallery.to(queries.device), c, backend).search(queries, k)
 
 # %% ../nbs/02_neighbors.ipynb #f83c67f0
 @patch
-def save(self:Index, path):
+def save(self: Index, path):
     "Write gallery and curvature to a `.safetensors` file, atomically."
     from safetensors.torch import save_file
+
     path = Path(path).expanduser()
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        save_file({"gallery": self.gallery.cpu().contiguous()}, tmp, {"kind": "hier_nb.Index", "c": repr(self.c)})
+        save_file(
+            {"gallery": self.gallery.cpu().contiguous()},
+            tmp,
+            {"kind": "hier_nb.Index", "c": repr(self.c)},
+        )
         os.replace(tmp, path)
     finally:
         tmp.unlink(missing_ok=True)
 
+
 @patch(cls_method=True)
-def load(cls:Index, path, device="cpu", backend:str="auto")->Index:
+def load(cls: Index, path, device="cpu", backend: str = "auto") -> Index:
     "Read what `save` wrote. Raises FileNotFoundError, or ValueError for a file of something else."
     from safetensors import SafetensorError, safe_open
+
     path = Path(path).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"There is no index at {path}.\nCheck the path, or save one.")
@@ -295,22 +402,30 @@ def load(cls:Index, path, device="cpu", backend:str="auto")->Index:
                 raise ValueError("it is of another kind")
             return cls(f.get_tensor("gallery"), float(about["c"]), backend)
     except (SafetensorError, ValueError, KeyError) as e:
-        raise ValueError(f"{path} does not hold an index: {str(e).splitlines()[0]}.\nSave one with Index.save.") from None
+        raise ValueError(
+            f"{path} does not hold an index: {str(e).splitlines()[0]}.\nSave one with Index.save."
+        ) from None
 
 # %% ../nbs/02_neighbors.ipynb #bf52f8fd
-def reciprocal_neighbors(similarity:Tensor, # similarities, (N, N), largest = nearest; a point counts as one of its own k
-                         k:int, # neighbours looked at on each side; at most N are there
-                        )->Tensor: # boolean, symmetric, (N, N), diagonal False
+def reciprocal_neighbors(
+    similarity: Tensor,  # similarities, (N, N), largest = nearest; a point counts as one of its own k
+    k: int,  # neighbours looked at on each side; at most N are there
+) -> Tensor:  # boolean, symmetric, (N, N), diagonal False
     "Which points are among each other's `k` most similar ([HIER](https://arxiv.org/abs/2212.14258), §3.2)."
     if similarity.ndim != 2 or similarity.shape[0] != similarity.shape[1]:
-        raise ValueError(f"similarity has shape {tuple(similarity.shape)}.\nPass a square table, (N, N).")
+        raise ValueError(
+            f"similarity has shape {tuple(similarity.shape)}.\nPass a square table, (N, N)."
+        )
     if k < 1:
         raise ValueError(f"k={k} neighbours is not at least 1.\nPass e.g. k=20.")
     if similarity.isnan().any():
-        raise ValueError(f"similarity holds NaN in {int(similarity.isnan().any(1).sum())} rows.\nLook at the points it was computed from.")
+        raise ValueError(
+            f"similarity holds NaN in {int(similarity.isnan().any(1).sum())} rows.\nLook at the points it was computed from."
+        )
     return mutual_neighbors(similarity, k)
 
-def mutual_neighbors(similarity:Tensor, k:int)->Tensor:
+
+def mutual_neighbors(similarity: Tensor, k: int) -> Tensor:
     "`reciprocal_neighbors` without its checks, which would make a GPU wait."
     near = torch.zeros_like(similarity, dtype=torch.bool)
     near.scatter_(1, similarity.topk(min(k, len(similarity))).indices, True)

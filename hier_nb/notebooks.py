@@ -19,39 +19,49 @@ from .config import check_runs, parse_words
 from .files import as_path, write_atomic
 
 # %% ../nbs/55_notebooks.ipynb #1320a4ff
-def notebook_parameters(notebook)->dict: # name -> default
+def notebook_parameters(notebook) -> dict:  # name -> default
     "Parameters and defaults of a notebook, from its cell tagged `parameters`."
     import nbformat
+
     path = as_path(notebook)
     if not path.is_file():
         raise FileNotFoundError(f"There is no notebook {notebook}.\nCheck the path.")
     cells = [c for c in nbformat.read(path, 4).cells if "parameters" in c.metadata.get("tags", [])]
     if not cells:
-        raise ValueError(f"{notebook} has no cell tagged 'parameters'.\nTag the cell that sets its defaults.")
+        raise ValueError(
+            f"{notebook} has no cell tagged 'parameters'.\nTag the cell that sets its defaults."
+        )
     assigned = [node for node in ast.parse(cells[0].source).body if isinstance(node, ast.Assign)]
     return {target.id: ast.literal_eval(node.value) for node in assigned for target in node.targets}
 
 # %% ../nbs/55_notebooks.ipynb #89131dbc
-def check_parameters(notebook, parameters:dict):
+def check_parameters(notebook, parameters: dict):
     "Raise ValueError, with the nearest name, for a parameter that the notebook does not have."
     check_names(Path(notebook).name, parameters, notebook_parameters(notebook))
 
-def check_names(owner:str, names, known):
+
+def check_names(owner: str, names, known):
     "Raise ValueError, with the nearest of `known`, for a name that is not among them."
     for name in names:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            raise ValueError(f"{owner} has no parameter {name!r}.\n" + (f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known)}."))
+            raise ValueError(
+                f"{owner} has no parameter {name!r}.\n"
+                + (f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(known)}.")
+            )
 
 # %% ../nbs/55_notebooks.ipynb #a1000002
 class Stop:
     "Ends a notebook that is being executed, from a signal's handler or another thread."
+
     def __init__(self):
-        self.asked = False # somebody wants the end
-        self.kernel = None # its process id
-        self.busy = False # a cell is at work
-        self.number = signal.SIGINT # the signal that said so, for the exit code
-        self._once = threading.Lock() # taken by whoever sends the interrupt: a second one would hit the saving
+        self.asked = False  # somebody wants the end
+        self.kernel = None  # its process id
+        self.busy = False  # a cell is at work
+        self.number = signal.SIGINT  # the signal that said so, for the exit code
+        self._once = (
+            threading.Lock()
+        )  # taken by whoever sends the interrupt: a second one would hit the saving
 
     def ask(self):
         "Interrupt the cell at work, now or as soon as one is; begin no other."
@@ -60,65 +70,88 @@ class Stop:
 
     def deliver(self):
         import psutil
-        if not (self.asked and self.busy and self._once.acquire(blocking=False)): return
-        with suppress(psutil.Error): psutil.Process(self.kernel).send_signal(signal.SIGINT)
+
+        if not (self.asked and self.busy and self._once.acquire(blocking=False)):
+            return
+        with suppress(psutil.Error):
+            psutil.Process(self.kernel).send_signal(signal.SIGINT)
 
     def kill(self):
         "End the kernel and all that it started, at once."
         import psutil
+
         self.asked = True
-        if self.kernel is None: return
+        if self.kernel is None:
+            return
         with suppress(psutil.Error):
             kernel = psutil.Process(self.kernel)
             for process in [*kernel.children(recursive=True), kernel]:
-                with suppress(psutil.Error): process.kill()
+                with suppress(psutil.Error):
+                    process.kill()
 
 # %% ../nbs/55_notebooks.ipynb #a1000004
-_text_limit = 1_000_000 # characters of text that a cell keeps
-_display_limit = 20_000_000 # characters of pictures, tables and the like that a cell keeps
-_display_count = 2_000 # and how many of them
-_log_limit = 20_000_000 # characters that a log takes of one execution
+_text_limit = 1_000_000  # characters of text that a cell keeps
+_display_limit = 20_000_000  # characters of pictures, tables and the like that a cell keeps
+_display_count = 2_000  # and how many of them
+_log_limit = 20_000_000  # characters that a log takes of one execution
 
-def _shorten(text, limit): # its beginning and its end
-    if len(text) <= limit: return text
+
+def _shorten(text, limit):  # its beginning and its end
+    if len(text) <= limit:
+        return text
     half = limit // 2
     return f"{text[:half]}\n[… {len(text) - 2 * half:,} characters are left out here …]\n{text[-half:]}"
 
+
 class _Log:
     "A file that takes so much and no more; without a path it takes nothing."
+
     def __init__(self, path):
         self.path = path and as_path(path)
         self.left = _log_limit
+
     def write(self, text):
-        if self.path is None or self.left < 0: return
-        part = text[:self.left]
+        if self.path is None or self.left < 0:
+            return
+        part = text[: self.left]
         self.left -= len(text)
         if self.left < 0:
             part += f"\n[This log is full: it takes {_log_limit:,} characters. The executed notebook has the end of each cell's text.]\n"
-        with suppress(OSError), open(self.path, "a", encoding="utf-8", errors="replace") as f: # a full disk must not end the run
+        with (
+            suppress(OSError),
+            open(self.path, "a", encoding="utf-8", errors="replace") as f,
+        ):  # a full disk must not end the run
             f.write(part)
 
 # %% ../nbs/55_notebooks.ipynb #a1000005
 class _Kept:
     "What one cell's outputs hold: the beginning and the end of its text, and displays while there is room."
+
     def __init__(self, outputs, log):
         self.outputs, self.log = outputs, log
         self.clear()
 
     def clear(self):
-        self.beginning = self.ending = self.left_out = self.displays = self.size = 0 # characters; displays: how many
-        self.note, self.tail = None, [] # the line about what is left out, and the outputs after it
+        self.beginning = self.ending = self.left_out = self.displays = self.size = (
+            0  # characters; displays: how many
+        )
+        self.note, self.tail = None, []  # the line about what is left out, and the outputs after it
 
-    def takes(self, kind, content)->bool: # shortens a message in place; False: there is no room for it
+    def takes(
+        self, kind, content
+    ) -> bool:  # shortens a message in place; False: there is no room for it
         if kind == "error":
             content["evalue"] = _shorten(content["evalue"], 100_000)
             content["traceback"] = [_shorten(line, 100_000) for line in content["traceback"][-200:]]
-        if kind not in ("display_data", "execute_result", "update_display_data"): return True
+        if kind not in ("display_data", "execute_result", "update_display_data"):
+            return True
         data = content["data"]
-        if isinstance(data.get("text/plain"), str): data["text/plain"] = _shorten(data["text/plain"], _text_limit)
+        if isinstance(data.get("text/plain"), str):
+            data["text/plain"] = _shorten(data["text/plain"], _text_limit)
         for name in [name for name, value in data.items() if len(str(value)) > _display_limit]:
             data["text/plain"] = f"[{name} of {len(str(data.pop(name))):,} characters is left out]"
-        if kind == "update_display_data": return True
+        if kind == "update_display_data":
+            return True
         size = sum(len(str(value)) for value in data.values())
         if self.displays >= _display_count or self.size + size > _display_limit:
             self.left_out += size
@@ -128,51 +161,66 @@ class _Kept:
         self.size += size
         return True
 
-    def add(self, output): # a stream that has just come in at the end of the outputs
-        if len(self.outputs) == 1: self.clear()
+    def add(self, output):  # a stream that has just come in at the end of the outputs
+        if len(self.outputs) == 1:
+            self.clear()
         text = output["text"]
         room = max(0, _text_limit // 2 - self.beginning)
         self.beginning += min(room, len(text))
         output["text"] = text[:room]
         self._merge(output)
-        if len(text) > room: self._add_to_end(output["name"], text[room:])
+        if len(text) > room:
+            self._add_to_end(output["name"], text[room:])
 
-    def _merge(self, output): # one output for what is printed in many pieces
+    def _merge(self, output):  # one output for what is printed in many pieces
         before = self.outputs[-2] if len(self.outputs) > 1 else None
-        joins = before is not None and before is not self.note and before.get("name") == output["name"]
-        if output["text"] and not joins: return
-        if joins: before["text"] += output["text"]
+        joins = (
+            before is not None and before is not self.note and before.get("name") == output["name"]
+        )
+        if output["text"] and not joins:
+            return
+        if joins:
+            before["text"] += output["text"]
         del self.outputs[-1]
 
     def _add_to_end(self, name, text):
         from nbformat.v4 import new_output
+
         half = _text_limit // 2
         self.left_out += max(0, len(text) - half)
         text = text[-half:]
         self._say()
         last = self.outputs[-1]
-        if last is not self.note and self.tail and last is self.tail[-1] and last["name"] == name: last["text"] += text
+        if last is not self.note and self.tail and last is self.tail[-1] and last["name"] == name:
+            last["text"] += text
         else:
             self.tail.append(new_output("stream", name=name, text=text))
             self.outputs.append(self.tail[-1])
         self.ending += len(text)
-        while self.ending > half: self._drop(self.ending - half)
+        while self.ending > half:
+            self._drop(self.ending - half)
         self._say()
 
-    def _drop(self, n): # the n oldest characters of the end
+    def _drop(self, n):  # the n oldest characters of the end
         oldest = self.tail[0]
         n = min(n, len(oldest["text"]))
         oldest["text"] = oldest["text"][n:]
         self.ending -= n
         self.left_out += n
-        if not oldest["text"]: del self.tail[0]
+        if not oldest["text"]:
+            del self.tail[0]
 
     def _say(self):
         from nbformat.v4 import new_output
+
         if self.note is None:
             self.note = new_output("stream", name="stdout", text="")
             self.outputs.append(self.note)
-        where = f"; what was printed is in {self.log.path.name}, as far as that goes" if self.log.path else ""
+        where = (
+            f"; what was printed is in {self.log.path.name}, as far as that goes"
+            if self.log.path
+            else ""
+        )
         self.note["text"] = f"\n[… {self.left_out:,} characters are left out here{where} …]\n"
 
 # %% ../nbs/55_notebooks.ipynb #a1000007
@@ -184,14 +232,15 @@ class _Client(PapermillNotebookClient):
     def papermill_execute_cells(self):
         for index, cell in enumerate(self.nb.cells):
             try:
-                if self.stop.asked: raise KeyboardInterrupt("Stopped between two cells.")
+                if self.stop.asked:
+                    raise KeyboardInterrupt("Stopped between two cells.")
                 self.nb_man.cell_start(cell, index)
                 self.kept = None
                 self.execute_cell(cell, index)
             except CellExecutionError as e:
                 self.nb_man.cell_exception(cell, cell_index=index, exception=e)
                 break
-            except BaseException as e: # the kernel died, or somebody asked for the end
+            except BaseException as e:  # the kernel died, or somebody asked for the end
                 self._write_down(cell, e)
                 self.nb_man.cell_exception(cell, cell_index=index, exception=e)
                 raise
@@ -199,86 +248,144 @@ class _Client(PapermillNotebookClient):
                 self.stop.busy = False
                 self.nb_man.cell_complete(cell, cell_index=index)
 
-    def _write_down(self, cell, e): # what no cell could say itself
+    def _write_down(self, cell, e):  # what no cell could say itself
         from nbformat.v4 import new_output
-        if cell.cell_type != "code": return
+
+        if cell.cell_type != "code":
+            return
         name, text = type(e).__name__, str(e)
-        cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"]))
+        cell.outputs.append(
+            new_output("error", ename=name, evalue=text, traceback=[f"{name}: {text}"])
+        )
 
     def process_message(self, msg, cell, cell_index):
         kind, content = msg["msg_type"], msg["content"]
-        if self.kept is None or self.kept.outputs is not cell.outputs: self.kept = _Kept(cell.outputs, self.log_file)
+        if self.kept is None or self.kept.outputs is not cell.outputs:
+            self.kept = _Kept(cell.outputs, self.log_file)
         if kind == "execute_input":
             self.stop.busy = True
             self.stop.deliver()
-        if kind == "status" and content["execution_state"] == "idle": self.stop.busy = False
-        if kind == "stream": self.log_file.write(content["text"])
-        if kind == "clear_output": self.kept.clear()
-        if not self.kept.takes(kind, content): return None
+        if kind == "status" and content["execution_state"] == "idle":
+            self.stop.busy = False
+        if kind == "stream":
+            self.log_file.write(content["text"])
+        if kind == "clear_output":
+            self.kept.clear()
+        if not self.kept.takes(kind, content):
+            return None
         output = super().process_message(msg, cell, cell_index)
-        if kind == "stream" and output is not None and cell.outputs and cell.outputs[-1] is output: self.kept.add(output)
+        if kind == "stream" and output is not None and cell.outputs and cell.outputs[-1] is output:
+            self.kept.add(output)
         return output
+
 
 class _Engine(NBClientEngine):
     @classmethod
-    def execute_managed_notebook(cls, nb_man, kernel_name, *, stop, watch, log, start_timeout, extra_arguments, **kwargs):
+    def execute_managed_notebook(
+        cls, nb_man, kernel_name, *, stop, watch, log, start_timeout, extra_arguments, **kwargs
+    ):
         nb_man.save = lambda **_: _save(nb_man)
-        client = _Client(nb_man, kernel_name=kernel_name, startup_timeout=start_timeout, iopub_timeout=600,
-                         raise_on_iopub_timeout=False, extra_arguments=extra_arguments, log=logger)
+        client = _Client(
+            nb_man,
+            kernel_name=kernel_name,
+            startup_timeout=start_timeout,
+            iopub_timeout=600,
+            raise_on_iopub_timeout=False,
+            extra_arguments=extra_arguments,
+            log=logger,
+        )
         client.stop, client.log_file = stop, log
-        with watch.shown(nb_man) if watch else suppress(): return client.execute()
+        with watch.shown(nb_man) if watch else suppress():
+            return client.execute()
+
 
 papermill_engines.register("hier_nb", _Engine)
 
+
 def _save(nb_man):
     import nbformat
+
     if nb_man.output_path:
         text = nbformat.writes(nb_man.nb)
-        try: write_atomic(nb_man.output_path, lambda path: path.write_text(text, encoding="utf-8"))
-        except OSError as e: warnings.warn(f"{nb_man.output_path} could not be written: {e}. The notebook goes on.", stacklevel=2)
+        try:
+            write_atomic(nb_man.output_path, lambda path: path.write_text(text, encoding="utf-8"))
+        except OSError as e:
+            warnings.warn(
+                f"{nb_man.output_path} could not be written: {e}. The notebook goes on.",
+                stacklevel=2,
+            )
     nb_man.last_save_time = nb_man.now()
 
 # %% ../nbs/55_notebooks.ipynb #a1000009
-def progress_text(now:dict, # what `progress.json` holds: any of step, steps, loss terms, images_per_second, time
-                  first:dict|None=None, # the same at an earlier time of the same run
-                  batch_size:int|None=None, # pictures in a step
-                 )->str: # such as "step 44 of 172, loss 5.21, 213 pictures/s, 2 min left"
+def progress_text(
+    now: dict,  # what `progress.json` holds: any of step, steps, loss terms, images_per_second, time
+    first: dict | None = None,  # the same at an earlier time of the same run
+    batch_size: int | None = None,  # pictures in a step
+) -> str:  # such as "step 44 of 172, loss 5.21, 213 pictures/s, 2 min left"
     "One line about a training at work."
     number = lambda name, d=now: d[name] if isinstance(d.get(name), (int, float)) else None
     step, steps, speed = number("step"), number("steps"), None
-    if first and step is not None and number("time") and number("time", first) and number("step", first) is not None:
+    if (
+        first
+        and step is not None
+        and number("time")
+        and number("time", first)
+        and number("step", first) is not None
+    ):
         seconds, done = now["time"] - first["time"], step - first["step"]
-        if seconds > 0 and done > 0: speed = done / seconds # steps a second
+        if seconds > 0 and done > 0:
+            speed = done / seconds  # steps a second
     parts = []
-    if step is not None: parts.append(f"step {step} of {steps}" if steps else f"step {step}")
+    if step is not None:
+        parts.append(f"step {step} of {steps}" if steps else f"step {step}")
     known = ("step", "steps", "epoch", "epochs", "time", "images_per_second", "batch_size")
-    parts += [f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in now.items() if k not in known and number(k) is not None]
+    parts += [
+        f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}"
+        for k, v in now.items()
+        if k not in known and number(k) is not None
+    ]
     at_work = not (step and steps and step >= steps)
     pictures = number("images_per_second") or (speed * batch_size if speed and batch_size else None)
-    if pictures and at_work: parts.append(f"{pictures:.3g} pictures/s" if pictures < 100 else f"{pictures:.0f} pictures/s")
-    if speed is None and pictures and batch_size: speed = pictures / batch_size
-    if speed and steps and at_work: parts.append(_time_left((steps - step) / speed))
+    if pictures and at_work:
+        parts.append(
+            f"{pictures:.3g} pictures/s" if pictures < 100 else f"{pictures:.0f} pictures/s"
+        )
+    if speed is None and pictures and batch_size:
+        speed = pictures / batch_size
+    if speed and steps and at_work:
+        parts.append(_time_left((steps - step) / speed))
     return ", ".join(parts)
 
+
 def _time_left(seconds):
-    if seconds < 90: return f"{seconds:.0f} s left"
+    if seconds < 90:
+        return f"{seconds:.0f} s left"
     return f"{seconds / 60:.0f} min left" if seconds < 5400 else f"{seconds / 3600:.1f} h left"
 
 # %% ../nbs/55_notebooks.ipynb #a1000010
 class _Watch:
     "Shows what stands in `progress.json` while a notebook is executed."
-    def __init__(self, folder, every=1.0, line_every=30.0): # seconds
+
+    def __init__(self, folder, every=1.0, line_every=30.0):  # seconds
         self.folder, self.every, self.line_every = folder, every, line_every
         self.began, self.first, self.batch_size = time.time(), None, None
         live = sys.stderr.isatty() or _in_a_notebook()
-        self.bar = dict(bar_format="{desc}: {n_fmt} of {total_fmt} cells [{elapsed}{postfix}]", dynamic_ncols=True) if live else False
+        self.bar = (
+            dict(
+                bar_format="{desc}: {n_fmt} of {total_fmt} cells [{elapsed}{postfix}]",
+                dynamic_ncols=True,
+            )
+            if live
+            else False
+        )
 
     @contextmanager
     def shown(self, nb_man):
         stop = threading.Event()
         thread = threading.Thread(target=self._loop, args=(nb_man, stop), daemon=True)
         thread.start()
-        try: yield
+        try:
+            yield
         finally:
             stop.set()
             thread.join(10)
@@ -286,69 +393,95 @@ class _Watch:
     def _loop(self, nb_man, stop):
         said, at = "", time.monotonic()
         while not stop.wait(self.every):
-            with suppress(Exception): # what it shows must never end a run
+            with suppress(Exception):  # what it shows must never end a run
                 text = self.text()
-                if nb_man.pbar: nb_man.pbar.set_postfix_str(text)
-                if nb_man.pbar or time.monotonic() < at + self.line_every: continue
+                if nb_man.pbar:
+                    nb_man.pbar.set_postfix_str(text)
+                if nb_man.pbar or time.monotonic() < at + self.line_every:
+                    continue
                 line = self._cells(nb_man.nb) + (f": {text}" if text else "")
                 at = time.monotonic()
-                if line != said: print(line, file=sys.stderr, flush=True)
+                if line != said:
+                    print(line, file=sys.stderr, flush=True)
                 said = line
 
     def _cells(self, nb):
         status = [c.metadata.get("papermill", {}).get("status") for c in nb.cells]
         return f"cell {min(len(status), status.count('completed') + 1)} of {len(status)}"
 
-    def text(self)->str: # "" where nothing was written since this execution began
-        now = _read_dict(self.folder/"progress.json")
-        if not isinstance(now.get("time"), (int, float)) or now["time"] < self.began: return ""
-        if self.first is None or now.get("step", 0) < self.first.get("step", 0): self.first = now
+    def text(self) -> str:  # "" where nothing was written since this execution began
+        now = _read_dict(self.folder / "progress.json")
+        if not isinstance(now.get("time"), (int, float)) or now["time"] < self.began:
+            return ""
+        if self.first is None or now.get("step", 0) < self.first.get("step", 0):
+            self.first = now
         return progress_text(now, self.first, now.get("batch_size") or self._batch_size())
 
-    def _batch_size(self): # the trainer leaves its configuration beside its progress
+    def _batch_size(self):  # the trainer leaves its configuration beside its progress
         if self.batch_size is None:
             import yaml
+
             with suppress(OSError, yaml.YAMLError):
-                config = yaml.safe_load((self.folder/"config.yaml").read_text(encoding="utf-8"))
+                config = yaml.safe_load((self.folder / "config.yaml").read_text(encoding="utf-8"))
                 self.batch_size = config.get("batch_size") if isinstance(config, dict) else None
         return self.batch_size
 
-def _read_dict(path): # {} if there is none
-    try: value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError): return {}
+
+def _read_dict(path):  # {} if there is none
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
     return value if isinstance(value, dict) else {}
 
+
 def _in_a_notebook():
-    if "IPython" not in sys.modules: return False
+    if "IPython" not in sys.modules:
+        return False
     from IPython import get_ipython
+
     return hasattr(get_ipython(), "kernel")
 
 # %% ../nbs/55_notebooks.ipynb #c83f48de
-def _worth_saying(record): # papermill reads the parameters too, and less well
+def _worth_saying(record):  # papermill reads the parameters too, and less well
     return not str(record.msg).startswith(("Unable to parse line", "Passed unknown parameter"))
+
 
 for name in ("papermill", "papermill.translators"):
     logging.getLogger(name).addFilter(_worth_saying)
 
-def run_notebook(notebook, # path of a notebook with a cell tagged `parameters`
-                 out_dir, # folder for the executed notebook; handed on as `out_dir` if the notebook has that parameter
-                 progress:bool=True, # show the cell, and what a training writes into `progress.json`
-                 log=None, # file that receives what the cells print, as they print it
-                 stop:Stop|None=None, # to end it from outside
-                 **parameters, # override the notebook's defaults
-                )->Path: # the executed notebook
+
+def run_notebook(
+    notebook,  # path of a notebook with a cell tagged `parameters`
+    out_dir,  # folder for the executed notebook; handed on as `out_dir` if the notebook has that parameter
+    progress: bool = True,  # show the cell, and what a training writes into `progress.json`
+    log=None,  # file that receives what the cells print, as they print it
+    stop: Stop | None = None,  # to end it from outside
+    **parameters,  # override the notebook's defaults
+) -> Path:  # the executed notebook
     "Execute a notebook with papermill; cells are written out as they finish. A cell's exception is raised as papermill's own."
     check_parameters(notebook, parameters)
     notebook, out_dir = as_path(notebook), as_path(out_dir)
     (parameters,) = check_runs(notebook_parameters(notebook), [parameters])
-    if "out_dir" in notebook_parameters(notebook): parameters = dict(parameters, out_dir=str(out_dir))
-    out = out_dir/notebook.name
+    if "out_dir" in notebook_parameters(notebook):
+        parameters = dict(parameters, out_dir=str(out_dir))
+    out = out_dir / notebook.name
     out.parent.mkdir(parents=True, exist_ok=True)
     watch = _Watch(out_dir) if progress else None
-    pm.execute_notebook(str(notebook), str(out), parameters, engine_name="hier_nb", kernel_name="python3", language="python",
-                        progress_bar=watch.bar if watch else False, start_timeout=600, # seconds: the machine may be busy
-                        stop=stop or Stop(), watch=watch, log=_Log(log),
-                        extra_arguments=["--IPKernelApp.log_level=ERROR"]) # not a word on TCP for every kernel
+    pm.execute_notebook(
+        str(notebook),
+        str(out),
+        parameters,
+        engine_name="hier_nb",
+        kernel_name="python3",
+        language="python",
+        progress_bar=watch.bar if watch else False,
+        start_timeout=600,  # seconds: the machine may be busy
+        stop=stop or Stop(),
+        watch=watch,
+        log=_Log(log),
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+    )  # not a word on TCP for every kernel
     return out
 
 # %% ../nbs/55_notebooks.ipynb #3a2ff39c
@@ -363,57 +496,90 @@ def run_cli(argv=None):
         words = parse_words(argv[2:])
         check_parameters(notebook, words)
         words |= _goes_on(notebook, out_dir, words)
-        with _ended_by_signals(stop): out = run_notebook(notebook, out_dir, stop=stop, **words)
+        with _ended_by_signals(stop):
+            out = run_notebook(notebook, out_dir, stop=stop, **words)
         print("executed notebook:", out)
         return 0
-    except BaseException as e: return _explain(e, notebook, out_dir, stop)
+    except BaseException as e:
+        return _explain(e, notebook, out_dir, stop)
 
-def _explain(e, notebook, out_dir, stop): # -> exit code; what is no fault of the program is one sentence
+
+def _explain(
+    e, notebook, out_dir, stop
+):  # -> exit code; what is no fault of the program is one sentence
     kernel_died = type(e).__name__ == "DeadKernelError"
     if stop.asked:
-        if isinstance(e, pm.PapermillExecutionError) and e.ename not in ("KeyboardInterrupt", "SystemExit"): print(f"{e.ename}: {e.evalue}", file=sys.stderr)
+        if isinstance(e, pm.PapermillExecutionError) and e.ename not in (
+            "KeyboardInterrupt",
+            "SystemExit",
+        ):
+            print(f"{e.ename}: {e.evalue}", file=sys.stderr)
         print(_how_to_go_on(notebook, out_dir, kernel_died), file=sys.stderr)
         return 128 + stop.number
     if isinstance(e, pm.PapermillExecutionError):
-        print(f"{e.ename}: {e.evalue}\nThe notebook up to there: {out_dir/notebook.name}", file=sys.stderr)
+        print(
+            f"{e.ename}: {e.evalue}\nThe notebook up to there: {out_dir / notebook.name}",
+            file=sys.stderr,
+        )
         return 1
     if kernel_died:
-        print(f"The notebook's kernel died; a machine that runs out of memory does that.\nThe notebook up to there: {out_dir/notebook.name}", file=sys.stderr)
+        print(
+            f"The notebook's kernel died; a machine that runs out of memory does that.\nThe notebook up to there: {out_dir / notebook.name}",
+            file=sys.stderr,
+        )
         return 1
-    if not isinstance(e, (ValueError, OSError)): raise e
+    if not isinstance(e, (ValueError, OSError)):
+        raise e
     print(e, file=sys.stderr)
     return 2
 
+
 def _how_to_go_on(notebook, out_dir, killed):
-    word, saved = "Killed" if killed else "Stopped", checkpoints(out_dir/"checkpoints")
+    word, saved = "Killed" if killed else "Stopped", checkpoints(out_dir / "checkpoints")
     if "resume" in notebook_parameters(notebook) and saved:
         return f"{word}; the same command again goes on from step {int(saved[-1].name.partition('-')[2])}, and resume=False begins anew."
-    return f"{word}; the same command again begins anew. The notebook up to there: {out_dir/notebook.name}"
+    return f"{word}; the same command again begins anew. The notebook up to there: {out_dir / notebook.name}"
 
 # %% ../nbs/55_notebooks.ipynb #a1000013
 @contextmanager
-def _ended_by_signals(stop, patience=60.0): # seconds that a cell has after a signal that nobody can repeat
+def _ended_by_signals(
+    stop, patience=60.0
+):  # seconds that a cell has after a signal that nobody can repeat
     "The first signal asks the notebook to stop, the second kills its kernel, a third ends this process."
+
     def obey(number, frame):
         times = obey.times = obey.times + 1
         if times == 1:
             stop.number = number
             stop.ask()
             _tell("\nStopping: the cell saves where it is. Once more to kill it.\n")
-            if number != signal.SIGINT: _later(patience, stop.kill)
-        elif times == 2: stop.kill()
-        else: os._exit(128 + number)
-    obey.times = 0
-    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    old = {}
-    if threading.current_thread() is threading.main_thread(): # signals belong to it
-        old = {n: signal.signal(n, obey) for n in wanted if signal.getsignal(n) != signal.SIG_IGN} # `nohup` ignores one
-    try: yield
-    finally:
-        for number, handler in old.items(): signal.signal(number, handler)
+            if number != signal.SIGINT:
+                _later(patience, stop.kill)
+        elif times == 2:
+            stop.kill()
+        else:
+            os._exit(128 + number)
 
-def _tell(text): # from a signal's handler, where print is not allowed
-    with suppress(OSError): os.write(2, text.encode())
+    obey.times = 0
+    wanted = [
+        getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+    ]
+    old = {}
+    if threading.current_thread() is threading.main_thread():  # signals belong to it
+        old = {
+            n: signal.signal(n, obey) for n in wanted if signal.getsignal(n) != signal.SIG_IGN
+        }  # `nohup` ignores one
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def _tell(text):  # from a signal's handler, where print is not allowed
+    with suppress(OSError):
+        os.write(2, text.encode())
+
 
 def _later(seconds, do):
     timer = threading.Timer(seconds, do)
@@ -421,24 +587,41 @@ def _later(seconds, do):
     timer.start()
 
 # %% ../nbs/55_notebooks.ipynb #a1000014
-def _goes_on(notebook, out_dir, words)->dict: # {"resume": True} where the run in `out_dir` is this one, and not finished
-    if "resume" in words or "resume" not in notebook_parameters(notebook): return {}
-    cells, about = _executed(out_dir/notebook.name)
+def _goes_on(
+    notebook, out_dir, words
+) -> dict:  # {"resume": True} where the run in `out_dir` is this one, and not finished
+    if "resume" in words or "resume" not in notebook_parameters(notebook):
+        return {}
+    cells, about = _executed(out_dir / notebook.name)
     finished = all(status == "completed" for status in cells) and not about.get("exception")
-    if not cells or finished: return {}
-    before = {k: v for k, v in (about.get("parameters") or {}).items() if k not in ("out_dir", "resume")}
+    if not cells or finished:
+        return {}
+    before = {
+        k: v for k, v in (about.get("parameters") or {}).items() if k not in ("out_dir", "resume")
+    }
     words = {k: v for k, v in words.items() if k != "out_dir"}
     if before != json.loads(json.dumps(words)):
         differ = sorted(k for k in before.keys() | words.keys() if before.get(k) != words.get(k))
-        print(f"The unfinished run in {out_dir} had other parameters ({', '.join(differ)}); this one begins anew.", file=sys.stderr)
+        print(
+            f"The unfinished run in {out_dir} had other parameters ({', '.join(differ)}); this one begins anew.",
+            file=sys.stderr,
+        )
         return {}
-    saved = checkpoints(out_dir/"checkpoints")
+    saved = checkpoints(out_dir / "checkpoints")
     step = f" from step {int(saved[-1].name.partition('-')[2])}" if saved else ""
-    print(f"The run in {out_dir} was not finished; it goes on{step}. To begin anew, pass resume=False.", file=sys.stderr)
+    print(
+        f"The run in {out_dir} was not finished; it goes on{step}. To begin anew, pass resume=False.",
+        file=sys.stderr,
+    )
     return dict(resume=True)
 
-def _executed(path): # an executed notebook -> states of its cells, what papermill wrote about it
+
+def _executed(path):  # an executed notebook -> states of its cells, what papermill wrote about it
     nb = _read_dict(path)
     with suppress(KeyError, TypeError, AttributeError):
-        return [c["metadata"]["papermill"]["status"] for c in nb["cells"] if "papermill" in c["metadata"]], nb["metadata"]["papermill"]
+        return [
+            c["metadata"]["papermill"]["status"]
+            for c in nb["cells"]
+            if "papermill" in c["metadata"]
+        ], nb["metadata"]["papermill"]
     return [], {}

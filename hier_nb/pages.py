@@ -13,13 +13,35 @@ from nbdev.process import Processor
 # %% ../nbs/92_pages.ipynb #a85421f6
 class api_tables(Processor):
     "Fill the `show_doc` cells that nbdev adds, from the package."
+
     def begin(self):
-        found = re.search(r"#\|\s*default_exp\s+(\w+)", "\n".join("".join(c["source"]) for c in json.loads(Path(self.nb.path_).read_text(encoding="utf-8"))["cells"]))
+        found = re.search(
+            r"#\|\s*default_exp\s+(\w+)",
+            "\n".join(
+                "".join(c["source"])
+                for c in json.loads(Path(self.nb.path_).read_text(encoding="utf-8"))["cells"]
+            ),
+        )
         self.module = importlib.import_module(f"hier_nb.{found[1]}") if found else None
+
     def __call__(self, cell):
-        if cell.cell_type != "code" or self.module is None or not (m := re.search(r"^show_doc\(([\w.]+)\)", cell.source, re.M)): return
+        if (
+            cell.cell_type != "code"
+            or self.module is None
+            or not (m := re.search(r"^show_doc\(([\w.]+)\)", cell.source, re.M))
+        ):
+            return
         from nbdev.showdoc import show_doc
+
         thing = self.module
-        for name in m[1].split("."): thing = getattr(thing, name, None)
-        if thing is None: return
-        cell.outputs = [dict(output_type="display_data", metadata={}, data={"text/markdown": show_doc(thing)._repr_markdown_()})]
+        for name in m[1].split("."):
+            thing = getattr(thing, name, None)
+        if thing is None:
+            return
+        cell.outputs = [
+            dict(
+                output_type="display_data",
+                metadata={},
+                data={"text/markdown": show_doc(thing)._repr_markdown_()},
+            )
+        ]

@@ -20,19 +20,30 @@ from .checks import check_labels, check_mask
 @dataclass(frozen=True)
 class Taxonomy:
     "What a class belongs to, level by level; `paths[label]` has one name per level."
-    levels:tuple # names of the levels, coarse to fine
-    paths:tuple # per class, a tuple of names as long as `levels`, or None
+
+    levels: tuple  # names of the levels, coarse to fine
+    paths: tuple  # per class, a tuple of names as long as `levels`, or None
 
     def __post_init__(self):
         for label, p in enumerate(self.paths):
-            if p is not None and len(p) != len(self.levels): raise ValueError(f"The path of class {label}, {p!r}, has {len(p)} names for {len(self.levels)} levels.\nGive one name per level, or None.")
-    def ids(self, level:str)->Tensor: # (n_classes,) integers; −1 for a class without a path
+            if p is not None and len(p) != len(self.levels):
+                raise ValueError(
+                    f"The path of class {label}, {p!r}, has {len(p)} names for {len(self.levels)} levels.\nGive one name per level, or None."
+                )
+
+    def ids(self, level: str) -> Tensor:  # (n_classes,) integers; −1 for a class without a path
         "Integer label of every class at a level; two classes agree if their whole paths down to it do."
-        if level not in self.levels: raise ValueError(f"level {level!r} is not in this taxonomy.\nIts levels are {', '.join(self.levels)}.")
+        if level not in self.levels:
+            raise ValueError(
+                f"level {level!r} is not in this taxonomy.\nIts levels are {', '.join(self.levels)}."
+            )
         n = self.levels.index(level) + 1
         order = {p: i for i, p in enumerate(sorted({p[:n] for p in self.paths if p}))}
         return torch.tensor([order[p[:n]] if p else -1 for p in self.paths])
-    def names(self, level:str)->list: # of strings; `names(level)[i]` is what the integer i of `ids(level)` is called
+
+    def names(
+        self, level: str
+    ) -> list:  # of strings; `names(level)[i]` is what the integer i of `ids(level)` is called
         "The names at a level, in the order of their integers."
         n, ids = self.levels.index(level), self.ids(level)
         known = {int(i): p[n] for i, p in zip(ids, self.paths) if p}
@@ -41,148 +52,262 @@ class Taxonomy:
 # %% ../nbs/10_pictures.ipynb #6cf4309b
 class ImageDataset(Dataset):
     "`images[i]` is a uint8 array (H, W, 3): one array, or anything with a length that decodes on demand; labels (N,), names, an optional taxonomy."
-    def __init__(self, images, labels, class_names, paths, taxonomy=None, transform=None, name="", split=""):
+
+    def __init__(
+        self, images, labels, class_names, paths, taxonomy=None, transform=None, name="", split=""
+    ):
         self.class_names, self.paths, self.taxonomy = list(class_names), list(paths), taxonomy
-        self.images, self.labels = images, check_labels(labels, n_classes=len(self.class_names), device="cpu")
+        self.images, self.labels = (
+            images,
+            check_labels(labels, n_classes=len(self.class_names), device="cpu"),
+        )
         self.transform, self.name, self.split = transform, name, split
         if not len(images) == len(self.labels) == len(self.paths):
-            raise ValueError(f"{len(images)} images, {len(self.labels)} labels and {len(self.paths)} paths.\nPass one of each per picture.")
+            raise ValueError(
+                f"{len(images)} images, {len(self.labels)} labels and {len(self.paths)} paths.\nPass one of each per picture."
+            )
         if taxonomy is not None and len(taxonomy.paths) != len(self.class_names):
-            raise ValueError(f"A taxonomy of {len(taxonomy.paths)} classes for {len(self.class_names)} class names.\nGive one path per class, or None.")
-    def raw(self, i)->np.ndarray: return np.asarray(self.images[i]) # (H, W, 3) uint8
+            raise ValueError(
+                f"A taxonomy of {len(taxonomy.paths)} classes for {len(self.class_names)} class names.\nGive one path per class, or None."
+            )
+
+    def raw(self, i) -> np.ndarray:
+        return np.asarray(self.images[i])  # (H, W, 3) uint8
+
     def __getitem__(self, i):
         x = torch.from_numpy(np.array(self.images[i])).permute(2, 0, 1)
         return (self.transform(x) if self.transform else x), int(self.labels[i]), i
-    def __len__(self): return len(self.labels)
-    def __repr__(self): return f"{self.name or 'pictures'}/{self.split}: {len(self)} pictures of {len(self.class_names)} classes"
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __repr__(self):
+        return f"{self.name or 'pictures'}/{self.split}: {len(self)} pictures of {len(self.class_names)} classes"
 
 # %% ../nbs/10_pictures.ipynb #3c6d5ee6
-class Rows: # some rows of a sequence, without copying it
-    def __init__(self, images, rows): self.images, self.rows = images, list(rows)
-    def __getitem__(self, i): return self.images[self.rows[i]]
-    def __len__(self): return len(self.rows)
+class Rows:  # some rows of a sequence, without copying it
+    def __init__(self, images, rows):
+        self.images, self.rows = images, list(rows)
+
+    def __getitem__(self, i):
+        return self.images[self.rows[i]]
+
+    def __len__(self):
+        return len(self.rows)
+
 
 @patch
-def subset(self:ImageDataset, keep)->ImageDataset: # keep: indices, in order
+def subset(self: ImageDataset, keep) -> ImageDataset:  # keep: indices, in order
     "The pictures `keep`, with the same classes; a mask of the whole length keeps where it is True."
-    keep = keep if isinstance(keep, (Tensor, np.ndarray)) or hasattr(keep, "to_numpy") else list(keep)
-    booleans = getattr(keep, "dtype", None) in (torch.bool, bool) or isinstance(keep, list) and keep and all(isinstance(i, (bool, np.bool_)) for i in keep)
+    keep = (
+        keep if isinstance(keep, (Tensor, np.ndarray)) or hasattr(keep, "to_numpy") else list(keep)
+    )
+    booleans = (
+        getattr(keep, "dtype", None) in (torch.bool, bool)
+        or isinstance(keep, list)
+        and keep
+        and all(isinstance(i, (bool, np.bool_)) for i in keep)
+    )
     if booleans:
         keep = check_mask(keep, len(self), name="keep", both=False).nonzero().flatten()
     keep = check_labels(keep, name="keep", n_classes=len(self)).tolist()
-    out = ImageDataset(Rows(self.images, keep), self.labels[keep], self.class_names, [self.paths[i] for i in keep], self.taxonomy, self.transform, self.name, self.split)
-    for name in ("styles", "is_query"): # facts about pictures that some datasets have
-        if hasattr(self, name): v = getattr(self, name); setattr(out, name, v[keep] if isinstance(v, Tensor) else [v[i] for i in keep])
+    out = ImageDataset(
+        Rows(self.images, keep),
+        self.labels[keep],
+        self.class_names,
+        [self.paths[i] for i in keep],
+        self.taxonomy,
+        self.transform,
+        self.name,
+        self.split,
+    )
+    for name in ("styles", "is_query"):  # facts about pictures that some datasets have
+        if hasattr(self, name):
+            v = getattr(self, name)
+            setattr(out, name, v[keep] if isinstance(v, Tensor) else [v[i] for i in keep])
     return out
 
+
 @patch
-def leaving_out(self:ImageDataset, bad:dict)->ImageDataset: # bad: index -> why
+def leaving_out(self: ImageDataset, bad: dict) -> ImageDataset:  # bad: index -> why
     "The dataset without some pictures; a warning names them."
-    if not bad: return self
+    if not bad:
+        return self
     import warnings
-    warnings.warn(f"{len(bad)} of {len(self)} pictures of {self.name}/{self.split} are left out: " + "; ".join(list(bad.values())[:5]) + ("; …" if len(bad) > 5 else ""), stacklevel=3)
+
+    warnings.warn(
+        f"{len(bad)} of {len(self)} pictures of {self.name}/{self.split} are left out: "
+        + "; ".join(list(bad.values())[:5])
+        + ("; …" if len(bad) > 5 else ""),
+        stacklevel=3,
+    )
     return self.subset(i for i in range(len(self)) if i not in bad)
 
 # %% ../nbs/10_pictures.ipynb #6ba6089d
 @patch
-def of_classes(self:ImageDataset, classes)->ImageDataset: # classes: numbers, in the new order
+def of_classes(self: ImageDataset, classes) -> ImageDataset:  # classes: numbers, in the new order
     "The pictures of some classes, numbered 0, 1, … in that order."
     classes = check_labels(classes, name="classes", n_classes=len(self.class_names)).tolist()
     if len(set(classes)) < len(classes):
-        raise ValueError(f"classes names {next(c for c in classes if classes.count(c) > 1)} more than once.\nPass each class once.")
-    new = torch.full((len(self.class_names),), -1); new[classes] = torch.arange(len(classes))
+        raise ValueError(
+            f"classes names {next(c for c in classes if classes.count(c) > 1)} more than once.\nPass each class once."
+        )
+    new = torch.full((len(self.class_names),), -1)
+    new[classes] = torch.arange(len(classes))
     out = self.subset((new[self.labels] >= 0).nonzero().flatten())
     out.labels, out.class_names = new[out.labels], [self.class_names[c] for c in classes]
-    if self.taxonomy: out.taxonomy = Taxonomy(self.taxonomy.levels, tuple(self.taxonomy.paths[c] for c in classes))
+    if self.taxonomy:
+        out.taxonomy = Taxonomy(
+            self.taxonomy.levels, tuple(self.taxonomy.paths[c] for c in classes)
+        )
     return out
 
 # %% ../nbs/10_pictures.ipynb #eb398cc1
-def read_image(path)->np.ndarray: # (H, W, 3) uint8
+def read_image(path) -> np.ndarray:  # (H, W, 3) uint8
     "Decode a file to RGB; raises FileNotFoundError or ValueError, with the path."
     from PIL import Image, ImageOps
+
     try:
         with Image.open(path) as im:
             im = ImageOps.exif_transpose(im)
             if im.mode == "P" or "A" in im.getbands():
-                im = im.convert("RGBA"); im = Image.alpha_composite(Image.new("RGBA", im.size, "white"), im)
+                im = im.convert("RGBA")
+                im = Image.alpha_composite(Image.new("RGBA", im.size, "white"), im)
             return np.asarray(_eight_bits(im).convert("RGB"))
-    except FileNotFoundError: raise FileNotFoundError(f"There is no picture {path}.\nCheck the archive, or load with errors='skip'.") from None
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as e: # Pillow raises all of these
-        raise ValueError(f"{path} cannot be read: {e}.\nReplace the file, or load with errors='skip'.") from None
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"There is no picture {path}.\nCheck the archive, or load with errors='skip'."
+        ) from None
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        Image.DecompressionBombError,
+    ) as e:  # Pillow raises all of these
+        raise ValueError(
+            f"{path} cannot be read: {e}.\nReplace the file, or load with errors='skip'."
+        ) from None
 
-def _eight_bits(im): # 16-bit grey would be cut off at 255 by a plain conversion
+
+def _eight_bits(im):  # 16-bit grey would be cut off at 255 by a plain conversion
     return im.point(lambda v: v / 256).convert("L") if im.mode.startswith("I;16") else im
 
 # %% ../nbs/10_pictures.ipynb #773be755
 class ImageFiles:
     "Pictures decoded from their files when asked for."
-    def __init__(self, root, paths): self.root, self.paths = Path(root).expanduser(), list(paths)
-    def __getitem__(self, i): return read_image(self.root/self.paths[i])
-    def __len__(self): return len(self.paths)
+
+    def __init__(self, root, paths):
+        self.root, self.paths = Path(root).expanduser(), list(paths)
+
+    def __getitem__(self, i):
+        return read_image(self.root / self.paths[i])
+
+    def __len__(self):
+        return len(self.paths)
 
 # %% ../nbs/10_pictures.ipynb #8a80f22f
-def find_unreadable(images, # a sequence whose items may raise
-                    workers:int=8, # threads
-                    progress:bool=True,
-                   )->dict: # index -> message
+def find_unreadable(
+    images,  # a sequence whose items may raise
+    workers: int = 8,  # threads
+    progress: bool = True,
+) -> dict:  # index -> message
     "Decode everything; what fails, and why."
     from concurrent.futures import ThreadPoolExecutor
     from tqdm.auto import tqdm
+
     def look(i):
-        try: images[i]
-        except (ValueError, OSError) as e: return i, str(e).splitlines()[0]
+        try:
+            images[i]
+        except (ValueError, OSError) as e:
+            return i, str(e).splitlines()[0]
+
     with ThreadPoolExecutor(workers) as pool:
-        found = tqdm(pool.map(look, range(len(images))), total=len(images), desc="reading every picture", leave=False, disable=not progress)
+        found = tqdm(
+            pool.map(look, range(len(images))),
+            total=len(images),
+            desc="reading every picture",
+            leave=False,
+            disable=not progress,
+        )
         return dict(r for r in found if r)
 
+
 @patch
-def without_unreadable(self:ImageDataset, progress:bool=True)->ImageDataset:
+def without_unreadable(self: ImageDataset, progress: bool = True) -> ImageDataset:
     "The dataset without pictures that cannot be read; a warning names them."
     return self.leaving_out(find_unreadable(self.images, progress=progress))
 
 # %% ../nbs/10_pictures.ipynb #394cfe90
-def create_transform(train:bool, # augment?
-                     size:int=224, # pixels a side
-                     mean:tuple=(0.5, 0.5, 0.5), # per channel, of values in [0, 1]
-                     std:tuple=(0.5, 0.5, 0.5), # per channel
-                     augmentation:str="crop", # "crop" for photographs, "affine" for drawings
-                     min_scale:float=0.2, # smallest area of a random crop; published: 0.2 for ViT, 0.08 for ResNet-50
-                     resize:int|None=None, # shorter side before the centre crop of an evaluation; None: 256/224 of `size`
-                    ): # callable: uint8 (3, H, W) -> float32 (3, size, size)
+def create_transform(
+    train: bool,  # augment?
+    size: int = 224,  # pixels a side
+    mean: tuple = (0.5, 0.5, 0.5),  # per channel, of values in [0, 1]
+    std: tuple = (0.5, 0.5, 0.5),  # per channel
+    augmentation: str = "crop",  # "crop" for photographs, "affine" for drawings
+    min_scale: float = 0.2,  # smallest area of a random crop; published: 0.2 for ViT, 0.08 for ResNet-50
+    resize: int
+    | None = None,  # shorter side before the centre crop of an evaluation; None: 256/224 of `size`
+):  # callable: uint8 (3, H, W) -> float32 (3, size, size)
     "Training or evaluation transform."
-    if augmentation not in _augmentations: raise ValueError(f"augmentation {augmentation!r} is unknown.\nChoose one of: {', '.join(_augmentations)}.")
-    return v2.Compose([*_augmentations[augmentation](train, size, min_scale, resize),
-                       v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
+    if augmentation not in _augmentations:
+        raise ValueError(
+            f"augmentation {augmentation!r} is unknown.\nChoose one of: {', '.join(_augmentations)}."
+        )
+    return v2.Compose([
+        *_augmentations[augmentation](train, size, min_scale, resize),
+        v2.ToDtype(torch.float32, scale=True),
+        v2.Normalize(mean, std),
+    ])
 
 # %% ../nbs/10_pictures.ipynb #0229d39b
 def _crop(train, size, min_scale, resize):
     bicubic = v2.InterpolationMode.BICUBIC
-    if train: return v2.RandomResizedCrop(size, (min_scale, 1), interpolation=bicubic, antialias=True), v2.RandomHorizontalFlip()
-    return v2.Resize(resize or size * 256 // 224, interpolation=bicubic, antialias=True), v2.CenterCrop(size)
+    if train:
+        return v2.RandomResizedCrop(
+            size, (min_scale, 1), interpolation=bicubic, antialias=True
+        ), v2.RandomHorizontalFlip()
+    return v2.Resize(
+        resize or size * 256 // 224, interpolation=bicubic, antialias=True
+    ), v2.CenterCrop(size)
 
 # %% ../nbs/10_pictures.ipynb #b0750960
 def _affine(train, size, min_scale, resize):
-    if not train: return v2.Resize((size, size), antialias=True),
-    return (v2.Resize((size, size), antialias=True),
-            v2.RandomAffine(15, (.08, .08), (.8, 1.1), interpolation=v2.InterpolationMode.BILINEAR, fill=255),
-            v2.RandomHorizontalFlip(), v2.ColorJitter(.3, .3, .3, .05), v2.RandomGrayscale(.1))
+    if not train:
+        return (v2.Resize((size, size), antialias=True),)
+    return (
+        v2.Resize((size, size), antialias=True),
+        v2.RandomAffine(
+            15, (0.08, 0.08), (0.8, 1.1), interpolation=v2.InterpolationMode.BILINEAR, fill=255
+        ),
+        v2.RandomHorizontalFlip(),
+        v2.ColorJitter(0.3, 0.3, 0.3, 0.05),
+        v2.RandomGrayscale(0.1),
+    )
+
 
 _augmentations = dict(crop=_crop, affine=_affine)
 
 # %% ../nbs/10_pictures.ipynb #3632250e
-def plot_pictures(images, # arrays (H, W, 3)
-                  titles=None, # one short text each
-                  columns:int=10,
-                  axes=None,
-                 ): # the axes, flat
+def plot_pictures(
+    images,  # arrays (H, W, 3)
+    titles=None,  # one short text each
+    columns: int = 10,
+    axes=None,
+):  # the axes, flat
     "A contact sheet."
     import matplotlib.pyplot as plt
+
     if axes is None:
         rows = -(-len(images) // columns)
-        axes = plt.subplots(rows, columns, figsize=(.8 * columns, .9 * rows), squeeze=False)[1].flat
+        axes = plt.subplots(rows, columns, figsize=(0.8 * columns, 0.9 * rows), squeeze=False)[
+            1
+        ].flat
     axes = list(axes)
-    for ax in axes: ax.axis("off")
+    for ax in axes:
+        ax.axis("off")
     for n, (ax, im) in enumerate(zip(axes, images)):
         ax.imshow(im)
-        if titles is not None: ax.set_title(titles[n], fontsize=6)
+        if titles is not None:
+            ax.set_title(titles[n], fontsize=6)
     return axes

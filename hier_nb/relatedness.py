@@ -13,131 +13,182 @@ from .geometry import pairwise_dist
 from .neighbors import knn
 
 # %% ../nbs/41_relatedness.ipynb #a1860866
-def level_ids(labels:Tensor, # integers, (N,)
-              taxonomy, # Taxonomy of the classes; None: no levels
-             )->Tensor: # (N, L + 1) integers, coarse to fine, the class last; −1 where the taxonomy has no path
+def level_ids(
+    labels: Tensor,  # integers, (N,)
+    taxonomy,  # Taxonomy of the classes; None: no levels
+) -> (
+    Tensor
+):  # (N, L + 1) integers, coarse to fine, the class last; −1 where the taxonomy has no path
     "What every picture is, level by level. With a taxonomy, labels are places in its `paths`; without one, they are names."
     labels = check_labels(labels)
     if taxonomy is None:
         return labels[:, None]
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(taxonomy.paths):
         wrong = next(label for label in labels.tolist() if not 0 <= label < len(taxonomy.paths))
-        raise ValueError(f"Label {wrong} is not in the taxonomy of {len(taxonomy.paths)} classes.\nPass the taxonomy of this dataset.")
+        raise ValueError(
+            f"Label {wrong} is not in the taxonomy of {len(taxonomy.paths)} classes.\nPass the taxonomy of this dataset."
+        )
     levels = [taxonomy.ids(level).to(labels.device)[labels] for level in taxonomy.levels]
     return torch.stack([*levels, labels], 1)
 
-def levels_in_common(a:Tensor, # level ids, (A, L + 1)
-                     b:Tensor, # (B, L + 1)
-                    )->Tensor: # (A, B), 0 … L + 1
+
+def levels_in_common(
+    a: Tensor,  # level ids, (A, L + 1)
+    b: Tensor,  # (B, L + 1)
+) -> Tensor:  # (A, B), 0 … L + 1
     "How many levels two pictures share, counted from the top; L + 1 for one class, whether or not the taxonomy knows it."
     a, b = check_level_ids(a, name="a"), check_level_ids(b, name="b")
     if a.shape[1] != b.shape[1]:
-        raise ValueError(f"a has {a.shape[1]} levels, b has {b.shape[1]}.\nPass level ids of one taxonomy.")
+        raise ValueError(
+            f"a has {a.shape[1]} levels, b has {b.shape[1]}.\nPass level ids of one taxonomy."
+        )
     n = torch.zeros(len(a), len(b), dtype=torch.uint8, device=a.device)
     for l in range(a.shape[1] - 1):
         n += (a[:, None, l] == b[None, :, l]) & (a[:, None, l] >= 0)
     return n.masked_fill_(a[:, None, -1] == b[None, :, -1], a.shape[1])
 
 # %% ../nbs/41_relatedness.ipynb #a89b4877
-def ranking_scores(levels:Tensor, # of the ranked gallery, nearest first, (B, N)
-                   top:int, # L + 1
-                   names=None, # of the levels, coarse to fine; None: numbers
-                   k:int=250, # mAHP looks at so many
-                  )->dict: # name -> (B,) float64; NaN where a query has nothing to find
+def ranking_scores(
+    levels: Tensor,  # of the ranked gallery, nearest first, (B, N)
+    top: int,  # L + 1
+    names=None,  # of the levels, coarse to fine; None: numbers
+    k: int = 250,  # mAHP looks at so many
+) -> dict:  # name -> (B,) float64; NaN where a query has nothing to find
     "All measures of the table above, for each ranking."
     levels = check_level_ids(levels, name="levels")
     (k,) = check_ks(k, name="k")
     if len(levels) and not 0 <= int(levels.min()) <= int(levels.max()) <= top:
-        raise ValueError(f"levels reach from {int(levels.min())} to {int(levels.max())}, top is {top}.\nPass what levels_in_common returns.")
+        raise ValueError(
+            f"levels reach from {int(levels.min())} to {int(levels.max())}, top is {top}.\nPass what levels_in_common returns."
+        )
     n, dev = levels.shape[1], levels.device
     place = torch.arange(1, n + 1, device=dev, dtype=torch.float64)
     best = levels.sort(dim=1, descending=True).values
     names = names or [str(m) for m in range(1, top)] + ["class"]
-    out = {f"ap/{name}": _ap(levels >= m, place) for m, name in zip(range(top, 0, -1), reversed(names))}
-    out |= dict(h_ap=_hap(levels, top, place), ndcg=_share(_discounted(levels, place), _discounted(best, place)), asi=_asi(levels, best, top, place))
+    out = {
+        f"ap/{name}": _ap(levels >= m, place) for m, name in zip(range(top, 0, -1), reversed(names))
+    }
+    out |= dict(
+        h_ap=_hap(levels, top, place),
+        ndcg=_share(_discounted(levels, place), _discounted(best, place)),
+        asi=_asi(levels, best, top, place),
+    )
     out[f"mahp@{min(k, n)}"] = _mahp(levels[:, :k], best[:, :k], top)
-    return out | dict(severity=torch.where(levels[:, 0] < top, top - levels[:, 0].double(), torch.nan))
+    return out | dict(
+        severity=torch.where(levels[:, 0] < top, top - levels[:, 0].double(), torch.nan)
+    )
 
 # %% ../nbs/41_relatedness.ipynb #53ce4e3c
-def _share(a, b): return torch.where(b > 0, a / b, torch.nan)
+def _share(a, b):
+    return torch.where(b > 0, a / b, torch.nan)
+
 
 def _ap(hit, place):
     return _share((hit * (hit.cumsum(1) / place)).sum(1), hit.sum(1).double())
 
-def _discounted(levels, place): return ((2.0 ** levels - 1) / (place + 1).log2()).sum(1)
 
-def _hap(levels, top, place): # Σ_j min(r_j, r_k) is a count per level times the smaller relevance
+def _discounted(levels, place):
+    return ((2.0**levels - 1) / (place + 1).log2()).sum(1)
+
+
+def _hap(levels, top, place):  # Σ_j min(r_j, r_k) is a count per level times the smaller relevance
     r = torch.zeros(len(levels), top + 1, dtype=torch.float64, device=levels.device)
-    for m in range(1, top + 1): r[:, m] = m / top / (levels == m).sum(1).clamp_min(1)
+    for m in range(1, top + 1):
+        r[:, m] = m / top / (levels == m).sum(1).clamp_min(1)
     mine, rank = r.gather(1, levels.long()), 0
-    for m in range(1, top + 1): rank = rank + (levels == m).cumsum(1) * torch.minimum(mine, r[:, m, None])
+    for m in range(1, top + 1):
+        rank = rank + (levels == m).cumsum(1) * torch.minimum(mine, r[:, m, None])
     return _share((rank / place).sum(1), mine.sum(1))
 
-def _asi(levels, best, top, place): # what the two sets of the first n share, level by level
-    both = sum(torch.minimum((levels == m).cumsum(1), (best == m).cumsum(1)) for m in range(top + 1))
+
+def _asi(levels, best, top, place):  # what the two sets of the first n share, level by level
+    both = sum(
+        torch.minimum((levels == m).cumsum(1), (best == m).cumsum(1)) for m in range(top + 1)
+    )
     return _share((both / place * (best > 0)).sum(1), (best > 0).sum(1).double())
+
 
 def _mahp(levels, best, top):
     return _share(levels.double().cumsum(1), best.double().cumsum(1)).mean(1)
 
 # %% ../nbs/41_relatedness.ipynb #8697ca95
 @torch.no_grad()
-def taxonomy_scores(embeddings:Tensor, # queries, points in the ball, (Q, D)
-                    labels:Tensor, # integers, (Q,)
-                    taxonomy=None, # Taxonomy of the classes; None: only the class
-                    gallery:Tensor|None=None, # (N, D); None: the embeddings among themselves, each without itself
-                    gallery_labels:Tensor|None=None, # (N,)
-                    c:float=0.1, # the ball has curvature -c; 0: cosine
-                    k:int=250, # mAHP looks at so many
-                    n_queries:int|None=None, # None: all
-                    seed:int=0, # of their choice
-                    block:int=4_000_000, # numbers held at once, times some twenty
-                   )->tuple[dict, Tensor]: # name -> a number per asked query, (A,); which they are, (A,)
+def taxonomy_scores(
+    embeddings: Tensor,  # queries, points in the ball, (Q, D)
+    labels: Tensor,  # integers, (Q,)
+    taxonomy=None,  # Taxonomy of the classes; None: only the class
+    gallery: Tensor
+    | None = None,  # (N, D); None: the embeddings among themselves, each without itself
+    gallery_labels: Tensor | None = None,  # (N,)
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+    k: int = 250,  # mAHP looks at so many
+    n_queries: int | None = None,  # None: all
+    seed: int = 0,  # of their choice
+    block: int = 4_000_000,  # numbers held at once, times some twenty
+) -> tuple[dict, Tensor]:  # name -> a number per asked query, (A,); which they are, (A,)
     "Rankings of the gallery, judged against a taxonomy. Ties go to the lower row."
-    embeddings, labels, gallery, gallery_labels = check_search(embeddings, labels, gallery, gallery_labels, c=c)
+    embeddings, labels, gallery, gallery_labels = check_search(
+        embeddings, labels, gallery, gallery_labels, c=c
+    )
     own, who = gallery is None, torch.arange(len(labels), device=labels.device)
     if n_queries is not None:
         (n_queries,) = check_ks(n_queries, name="n_queries")
         if n_queries < len(who):
-            chosen = torch.randperm(len(who), generator=torch.Generator().manual_seed(seed))[:n_queries]
+            chosen = torch.randperm(len(who), generator=torch.Generator().manual_seed(seed))[
+                :n_queries
+            ]
             who = who[chosen.sort().values.to(who.device)]
     mine, names = level_ids(labels, taxonomy), [*(taxonomy.levels if taxonomy else ()), "class"]
     g, theirs = (embeddings, mine) if own else (gallery, level_ids(gallery_labels, taxonomy))
     parts = []
     for q in who.split(max(1, block // len(g))):
         order = _order(embeddings[q], g, c, q if own else None)
-        parts.append(ranking_scores(levels_in_common(mine[q], theirs).gather(1, order), len(names), names, k))
+        parts.append(
+            ranking_scores(levels_in_common(mine[q], theirs).gather(1, order), len(names), names, k)
+        )
     return {n: torch.cat([p[n] for p in parts]) for n in parts[0]}, who
 
-def _order(x, g, c, own): # rows of the gallery, nearest first; a query's own row, which comes last, is left out
+
+def _order(
+    x, g, c, own
+):  # rows of the gallery, nearest first; a query's own row, which comes last, is left out
     x, g = x.double(), g.double()
     if c == 0:
         d = -torch.nn.functional.normalize(x, dim=1) @ torch.nn.functional.normalize(g, dim=1).T
     else:
         d = pairwise_dist(x, g, c)
-    if own is not None: d[torch.arange(len(own), device=d.device), own] = torch.inf
+    if own is not None:
+        d[torch.arange(len(own), device=d.device), own] = torch.inf
     order = d.argsort(dim=1, stable=True)
     return order if own is None else order[:, :-1]
 
 # %% ../nbs/41_relatedness.ipynb #fd4cf8ad
-def neighbor_agreement(embeddings:Tensor, # points in the ball, (Q, D)
-                       labels:Tensor, # integers, (Q,)
-                       taxonomy, # Taxonomy of the classes, or None
-                       c:float=0.1, # the ball has curvature -c; 0: cosine
-                       gallery:Tensor|None=None, # (N, D); None: the embeddings among themselves
-                       gallery_labels:Tensor|None=None, # (N,)
-                      )->dict: # level -> fraction; "class" and then every level, fine to coarse
+def neighbor_agreement(
+    embeddings: Tensor,  # points in the ball, (Q, D)
+    labels: Tensor,  # integers, (Q,)
+    taxonomy,  # Taxonomy of the classes, or None
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+    gallery: Tensor | None = None,  # (N, D); None: the embeddings among themselves
+    gallery_labels: Tensor | None = None,  # (N,)
+) -> dict:  # level -> fraction; "class" and then every level, fine to coarse
     "How often the nearest neighbour shares the class, and each level of the taxonomy."
-    embeddings, labels, gallery, gallery_labels = check_search(embeddings, labels, gallery, gallery_labels, c=c)
+    embeddings, labels, gallery, gallery_labels = check_search(
+        embeddings, labels, gallery, gallery_labels, c=c
+    )
     return agreement(knn(embeddings, 1, gallery, c)[1][:, 0], labels, taxonomy, gallery_labels)
 
-def agreement(nearest:Tensor, # each query's nearest row of the gallery, (Q,)
-              labels:Tensor, # of the queries, (Q,)
-              taxonomy, # Taxonomy of the classes, or None
-              gallery_labels:Tensor|None=None, # (N,); None: the queries are the gallery
-             )->dict: # level -> fraction, as from `neighbor_agreement`
+
+def agreement(
+    nearest: Tensor,  # each query's nearest row of the gallery, (Q,)
+    labels: Tensor,  # of the queries, (Q,)
+    taxonomy,  # Taxonomy of the classes, or None
+    gallery_labels: Tensor | None = None,  # (N,); None: the queries are the gallery
+) -> dict:  # level -> fraction, as from `neighbor_agreement`
     "The same, from neighbours that are known already."
-    a, b = level_ids(labels, taxonomy), level_ids(labels if gallery_labels is None else gallery_labels, taxonomy)[nearest]
+    a, b = (
+        level_ids(labels, taxonomy),
+        level_ids(labels if gallery_labels is None else gallery_labels, taxonomy)[nearest],
+    )
     same = (a == b) & ((a >= 0) | (a[:, -1:] == b[:, -1:]))
     names = [*(taxonomy.levels if taxonomy else ()), "class"]
     return {l: same[:, n].double().mean().item() for n, l in reversed(list(enumerate(names)))}

@@ -8,27 +8,50 @@ __all__ = ['query_scores', 'search_scores', 'recall_at_k', 'bootstrap', 'per_cla
 # %% ../nbs/40_retrieval.ipynb #829ac046
 import torch
 from torch import Tensor
-from .checks import check_embeddings, check_ks, check_labels, check_search, check_values, dense_labels
+from hier_nb.checks import (
+    check_embeddings,
+    check_ks,
+    check_labels,
+    check_search,
+    check_values,
+    dense_labels,
+)
 from .geometry import logmap0, pairwise_dist
 from .neighbors import Index
 
 # %% ../nbs/40_retrieval.ipynb #cf6f86c8
-def query_scores(embeddings:Tensor, # queries, points in the ball, (Q, D)
-                 labels:Tensor, # integers, names of classes: see `check_labels`, (Q,)
-                 ks=(1, 2, 4, 8), # neighbours looked at
-                 gallery:Tensor|None=None, # (N, D); None: the embeddings among themselves, each without itself
-                 gallery_labels:Tensor|None=None, # (N,)
-                 c:float=0.1, # the ball has curvature -c; 0: cosine
-                 at_r:bool=True, # also R-Precision and MAP@R, which look at R neighbours
-                 block:int=20_000_000, # neighbours held at once
-                )->dict: # name -> (Q,) float64; NaN where a measure is not defined (R = 0)
+def query_scores(
+    embeddings: Tensor,  # queries, points in the ball, (Q, D)
+    labels: Tensor,  # integers, names of classes: see `check_labels`, (Q,)
+    ks=(1, 2, 4, 8),  # neighbours looked at
+    gallery: Tensor
+    | None = None,  # (N, D); None: the embeddings among themselves, each without itself
+    gallery_labels: Tensor | None = None,  # (N,)
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+    at_r: bool = True,  # also R-Precision and MAP@R, which look at R neighbours
+    block: int = 20_000_000,  # neighbours held at once
+) -> dict:  # name -> (Q,) float64; NaN where a measure is not defined (R = 0)
     "Recall@K, R-Precision and MAP@R of every query. Raises ValueError for K above the gallery's size."
-    return search_scores(embeddings, labels, ks, gallery, gallery_labels, c, at_r=at_r, block=block)[0]
+    return search_scores(
+        embeddings, labels, ks, gallery, gallery_labels, c, at_r=at_r, block=block
+    )[0]
 
-def search_scores(embeddings, labels, ks, gallery=None, gallery_labels=None, c:float=0.1, # as for `query_scores`
-                  *, at_r:bool=True, block:int=20_000_000)->tuple: # the scores; each query's nearest row of the gallery, (Q,)
+
+def search_scores(
+    embeddings,
+    labels,
+    ks,
+    gallery=None,
+    gallery_labels=None,
+    c: float = 0.1,  # as for `query_scores`
+    *,
+    at_r: bool = True,
+    block: int = 20_000_000,
+) -> tuple:  # the scores; each query's nearest row of the gallery, (Q,)
     "What `query_scores` returns, and the nearest neighbours that its search found on the way."
-    embeddings, labels, gallery, gallery_labels = check_search(embeddings, labels, gallery, gallery_labels, c=c)
+    embeddings, labels, gallery, gallery_labels = check_search(
+        embeddings, labels, gallery, gallery_labels, c=c
+    )
     itself = gallery is None
     labels, theirs = dense_labels(labels, labels if itself else gallery_labels)
     index = Index(embeddings if itself else gallery, c)
@@ -44,40 +67,51 @@ def search_scores(embeddings, labels, ks, gallery=None, gallery_labels=None, c:f
     return {n: torch.cat([p[n] for p in parts]) for n in parts[0]}, torch.cat(nearest)
 
 # %% ../nbs/40_retrieval.ipynb #5282b0a7
-def _scores(hit, r, ks, at_r): # class-mate or not, (B, k), nearest first
+def _scores(hit, r, ks, at_r):  # class-mate or not, (B, k), nearest first
     out = {f"recall@{k}": hit[:, :k].any(1).double() for k in ks}
-    if not at_r: return out
+    if not at_r:
+        return out
     place = torch.arange(1, hit.shape[1] + 1, device=hit.device)
     hit = hit & (place <= r[:, None])
     n = torch.where(r > 0, r, torch.nan).double()
-    return out | {"r_precision": hit.sum(1) / n, "map_at_r": (hit * (hit.cumsum(1) / place)).sum(1) / n}
+    return out | {
+        "r_precision": hit.sum(1) / n,
+        "map_at_r": (hit * (hit.cumsum(1) / place)).sum(1) / n,
+    }
 
-def _class_sizes(labels, gallery_labels): # dense labels -> class-mates of every query in the gallery, (Q,)
+
+def _class_sizes(
+    labels, gallery_labels
+):  # dense labels -> class-mates of every query in the gallery, (Q,)
     return torch.bincount(gallery_labels, minlength=int(labels.max()) + 1)[labels]
 
 # %% ../nbs/40_retrieval.ipynb #fd2e0198
-def recall_at_k(embeddings:Tensor, # points in the ball, (Q, D)
-                labels:Tensor, # integers, names of classes: see `check_labels`, (Q,)
-                ks=(1, 2, 4, 8), # neighbours looked at
-                gallery:Tensor|None=None, # (N, D); None: the embeddings among themselves
-                gallery_labels:Tensor|None=None, # (N,)
-                c:float=0.1, # the ball has curvature -c; 0: cosine
-               )->dict: # {k: fraction of queries with a class-mate among their k nearest}
+def recall_at_k(
+    embeddings: Tensor,  # points in the ball, (Q, D)
+    labels: Tensor,  # integers, names of classes: see `check_labels`, (Q,)
+    ks=(1, 2, 4, 8),  # neighbours looked at
+    gallery: Tensor | None = None,  # (N, D); None: the embeddings among themselves
+    gallery_labels: Tensor | None = None,  # (N,)
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+) -> dict:  # {k: fraction of queries with a class-mate among their k nearest}
     "Recall@K ([Jégou et al. 2011](https://doi.org/10.1109/TPAMI.2010.57)). Queries without any class-mate in the gallery count as misses."
     s = query_scores(embeddings, labels, ks, gallery, gallery_labels, c, at_r=False)
     return {k: s[f"recall@{k}"].mean().item() for k in check_ks(ks)}
 
 # %% ../nbs/40_retrieval.ipynb #19e2a44c
-def bootstrap(values:Tensor, # a measure per query, (Q,); NaN are left out
-              labels:Tensor|None=None, # (Q,); None: every query is a class of its own
-              level:float=0.95, # coverage of the interval
-              n:int=1000, # resamples
-              seed:int=0,
-             )->tuple[float, float]: # lower and upper end of the interval of the mean
+def bootstrap(
+    values: Tensor,  # a measure per query, (Q,); NaN are left out
+    labels: Tensor | None = None,  # (Q,); None: every query is a class of its own
+    level: float = 0.95,  # coverage of the interval
+    n: int = 1000,  # resamples
+    seed: int = 0,
+) -> tuple[float, float]:  # lower and upper end of the interval of the mean
     "Percentile bootstrap over classes ([Efron and Tibshirani 1993](https://doi.org/10.1201/9780429246593), ch. 13)."
     values = check_values(values).cpu()
     if not 0 < level < 1:
-        raise ValueError(f"level={level} is no coverage.\nPass a number between 0 and 1, e.g. 0.95.")
+        raise ValueError(
+            f"level={level} is no coverage.\nPass a number between 0 and 1, e.g. 0.95."
+        )
     (n,) = check_ks(n, name="n")
     keep = ~values.isnan()
     v = values[keep]
@@ -96,51 +130,65 @@ def bootstrap(values:Tensor, # a measure per query, (Q,); NaN are left out
     return tuple(means.quantile(ends).tolist())
 
 # %% ../nbs/40_retrieval.ipynb #d0d58d8c
-def per_class(values:Tensor, # a measure per query, (Q,)
-              labels:Tensor, # (Q,)
-             )->dict: # label -> mean
+def per_class(
+    values: Tensor,  # a measure per query, (Q,)
+    labels: Tensor,  # (Q,)
+) -> dict:  # label -> mean
     "The mean within every class that has queries; NaN, which stands for undefined, is left out."
     values = check_values(values)
     labels = check_labels(labels, len(values), device=values.device)
     return {int(k): values[labels == k].nanmean().item() for k in labels.unique()}
 
 # %% ../nbs/40_retrieval.ipynb #57e8a089
-def cluster_scores(embeddings:Tensor, # points in the ball, (N, D)
-                   labels:Tensor, # integers, names of classes: see `check_labels`, (N,)
-                   c:float=0.1, # the ball has curvature -c; 0: cosine
-                   method:str="kmeans", # or "agglomerative", whose memory grows with N²
-                   n_clusters:int|None=None, # None: the number of classes
-                   seed:int=0,
-                  )->dict: # {"nmi": ·, "ami": ·}
+def cluster_scores(
+    embeddings: Tensor,  # points in the ball, (N, D)
+    labels: Tensor,  # integers, names of classes: see `check_labels`, (N,)
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+    method: str = "kmeans",  # or "agglomerative", whose memory grows with N²
+    n_clusters: int | None = None,  # None: the number of classes
+    seed: int = 0,
+) -> dict:  # {"nmi": ·, "ami": ·}
     "Mutual information of clusters and classes."
     from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
+
     x = check_embeddings(embeddings, c=c, device="cpu")
     y = check_labels(labels, len(x), device="cpu").numpy()
     if n_clusters is None:
         n_clusters = len(set(y.tolist()))
     (k,) = check_ks(n_clusters, name="n_clusters")
-    if k > len(y): raise ValueError(f"n_clusters={k} for {len(y)} points.\nPass at most {len(y)}.")
+    if k > len(y):
+        raise ValueError(f"n_clusters={k} for {len(y)} points.\nPass at most {len(y)}.")
     z = _clusters(x, c, method, k, seed)
     return dict(nmi=normalized_mutual_info_score(y, z), ami=adjusted_mutual_info_score(y, z))
+
 
 def _clusters(x, c, method, k, seed):
     flat = torch.nn.functional.normalize(x, dim=1) if c == 0 else logmap0(x.double(), c)
     if method == "kmeans":
         from sklearn.cluster import KMeans
+
         return KMeans(k, n_init=1, random_state=seed).fit_predict(flat.float().numpy())
-    if method != "agglomerative": raise ValueError(f"method {method!r} is unknown.\nChoose 'kmeans' or 'agglomerative'.")
+    if method != "agglomerative":
+        raise ValueError(f"method {method!r} is unknown.\nChoose 'kmeans' or 'agglomerative'.")
     from scipy.cluster.hierarchy import cut_tree
+
     return cut_tree(average_linkage(x, c), k)[:, 0]
 
 # %% ../nbs/40_retrieval.ipynb #e56986ea
-def average_linkage(embeddings:Tensor, # points in the ball, (N, D)
-                    c:float=0.1, # the ball has curvature -c; 0: cosine
-                   ): # SciPy's linkage matrix, (N − 1, 4)
+def average_linkage(
+    embeddings: Tensor,  # points in the ball, (N, D)
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+):  # SciPy's linkage matrix, (N − 1, 4)
     "Average-linkage clustering by the ball's distance; memory and time grow with N²."
     from scipy.cluster.hierarchy import linkage
+
     x = check_embeddings(embeddings, c=c, device="cpu").double()
-    if len(x) < 2: raise ValueError("One point cannot be clustered.\nPass at least two.")
-    if len(x) > 20_000: raise ValueError(f"Average linkage of {len(x)} points needs {8 * len(x)**2 / 2e9:.0f} GB.\nPass a sample of at most 20,000.")
+    if len(x) < 2:
+        raise ValueError("One point cannot be clustered.\nPass at least two.")
+    if len(x) > 20_000:
+        raise ValueError(
+            f"Average linkage of {len(x)} points needs {8 * len(x) ** 2 / 2e9:.0f} GB.\nPass a sample of at most 20,000."
+        )
     i, j = torch.triu_indices(len(x), len(x), 1)
     if c == 0:
         x = torch.nn.functional.normalize(x, dim=1)

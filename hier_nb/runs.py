@@ -12,189 +12,305 @@ from pathlib import Path
 import pandas as pd
 from fastcore.basics import patch
 from filelock import FileLock, Timeout
-from .attempts import age, attempt, cancel_run, create_run, read_dict, read_state, run_parameters, write_state
+from hier_nb.attempts import (
+    age,
+    attempt,
+    cancel_run,
+    create_run,
+    read_dict,
+    read_state,
+    run_parameters,
+    write_state,
+)
 from .config import parse_words
 from .files import as_path, write_json
 from .grids import check_grid, code_revision, expand, read_grid
 from .notebooks import notebook_parameters, run_notebook
+
 _all_ = ["run_notebook"]
 
 # %% ../nbs/58_runs.ipynb #bef642c3
-def grid_table(out_dir, # of a grid
-               every:bool=False, # the runs of other revisions and settings too, marked by a column `revision`
-              )->pd.DataFrame: # one row per run: state, what it varies, how far it is, what went wrong
+def grid_table(
+    out_dir,  # of a grid
+    every: bool = False,  # the runs of other revisions and settings too, marked by a column `revision`
+) -> pd.DataFrame:  # one row per run: state, what it varies, how far it is, what went wrong
     "The runs of a grid. Warns of runs in the folder that are left out."
     rows, note = _rows(out_dir, every)
-    if note: warnings.warn(note, stacklevel=2)
+    if note:
+        warnings.warn(note, stacklevel=2)
     return _table(rows)
 
-def _rows(out_dir, every=False): # -> a dict per run, a sentence about those left out
+
+def _rows(out_dir, every=False):  # -> a dict per run, a sentence about those left out
     out = as_path(out_dir)
-    grid = read_dict(out/"grid.json")
-    if not grid: raise FileNotFoundError(f"There is no grid in {out_dir}.\nCheck the folder, or start one with run_grid.")
+    grid = read_dict(out / "grid.json")
+    if not grid:
+        raise FileNotFoundError(
+            f"There is no grid in {out_dir}.\nCheck the folder, or start one with run_grid."
+        )
     others = _others(out, grid["runs"])
     names = grid["runs"] + (others if every else [])
     driven = _is_driven(out)
-    waiting = read_dict(out/"driver.json").get("waiting") if driven else None
-    rows = [_row(out/name, grid.get("notebook", ""), driven, waiting) for name in names]
+    waiting = read_dict(out / "driver.json").get("waiting") if driven else None
+    rows = [_row(out / name, grid.get("notebook", ""), driven, waiting) for name in names]
     if every:
-        for row, name in zip(rows, names): row["revision"] = _revision(out/name)
+        for row, name in zip(rows, names):
+            row["revision"] = _revision(out / name)
     return rows, "" if every else _also_here(out, others, grid)
+
 
 def _table(rows):
     df = pd.DataFrame(rows)
-    same = [c for c in df if c.startswith("= ") and len(df) > 1 and df[c].astype(str).nunique() == 1] # parameters that do not vary
+    same = [
+        c for c in df if c.startswith("= ") and len(df) > 1 and df[c].astype(str).nunique() == 1
+    ]  # parameters that do not vary
     return df.drop(columns=same).rename(columns=lambda c: c.removeprefix("= "))
 
-def _revision(folder): return read_dict(folder/"parameters.json").get("revision", "")
 
-def _others(out, names): # runs in the folder that were not asked for last, oldest first
+def _revision(folder):
+    return read_dict(folder / "parameters.json").get("revision", "")
+
+
+def _others(out, names):  # runs in the folder that were not asked for last, oldest first
     known = set(names)
     found = [f.parent for f in out.glob("*/run.json") if f.parent.name not in known]
-    return [f.name for f in sorted(found, key=lambda f: (f/"run.json").stat().st_mtime)]
+    return [f.name for f in sorted(found, key=lambda f: (f / "run.json").stat().st_mtime)]
 
-def _also_here(out, others, grid): # a sentence about them, or ""
-    if not others: return ""
+
+def _also_here(out, others, grid):  # a sentence about them, or ""
+    if not others:
+        return ""
     kinds = {}
-    for name in others: kinds.setdefault(_revision(out/name), []).append(read_state(out/name).get("state", "lost"))
+    for name in others:
+        kinds.setdefault(_revision(out / name), []).append(
+            read_state(out / name).get("state", "lost")
+        )
     said = []
     for revision, states in kinds.items():
         counts = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))
-        said.append((f"revision {revision}" if revision != grid.get("revision") else "this revision, other settings") + f": {counts}")
+        said.append(
+            (
+                f"revision {revision}"
+                if revision != grid.get("revision")
+                else "this revision, other settings"
+            )
+            + f": {counts}"
+        )
     earlier = [r for r in kinds if r and r != grid.get("revision")]
     go_on = f"pass revision={earlier[-1]} to go on with the latest of them, or " if earlier else ""
     few = f"{len(others)} other run{'s are' if len(others) > 1 else ' is'} also in {out} ({'; '.join(said)})"
     return f"{few}: {go_on}list all with `hier-nb-grid status {out} --all`."
 
-def _is_driven(out): # whether a driver lives; the lock goes when its holder dies
-    if not (out/".driver.lock").exists(): return False
+
+def _is_driven(out):  # whether a driver lives; the lock goes when its holder dies
+    if not (out / ".driver.lock").exists():
+        return False
     try:
-        with FileLock(out/".driver.lock", timeout=0): return False
-    except Timeout: return True
-    except OSError: return bool(read_dict(out/"driver.json")) # somebody else's folder: the lock cannot be tried
+        with FileLock(out / ".driver.lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return bool(
+            read_dict(out / "driver.json")
+        )  # somebody else's folder: the lock cannot be tried
 
 # %% ../nbs/58_runs.ipynb #2e5acd65
 _open_states = ("queued", "running", "killed", "waiting for a driver", "waiting for resources")
 
+
 def _row(folder, notebook="", driven=True, waiting=None):
-    s, p = read_state(folder), read_dict(folder/"progress.json")
+    s, p = read_state(folder), read_dict(folder / "progress.json")
     state, start = s.get("state", "lost"), s.get("started")
-    if state == "running" and age(folder) > 60: state = "killed"
-    if state == "queued" and not driven: state = "waiting for a driver"
-    elif state == "queued" and waiting: state = "waiting for resources"
-    row = dict(run=folder.name, state=state) | {f"= {k}": v for k, v in run_parameters(folder).items()} | dict(attempts=s.get("attempts", 0))
+    if state == "running" and age(folder) > 60:
+        state = "killed"
+    if state == "queued" and not driven:
+        state = "waiting for a driver"
+    elif state == "queued" and waiting:
+        state = "waiting for resources"
+    row = (
+        dict(run=folder.name, state=state)
+        | {f"= {k}": v for k, v in run_parameters(folder).items()}
+        | dict(attempts=s.get("attempts", 0))
+    )
     for name in ("epoch", "step"):
-        if name in p: row[name] = f"{p[name]}/{p[name + 's']}" if name + "s" in p else p[name]
+        if name in p:
+            row[name] = f"{p[name]}/{p[name + 's']}" if name + "s" in p else p[name]
     row |= {k: v for k, v in p.items() if k not in ("epoch", "epochs", "step", "steps", "time")}
-    if state == "done": row |= _final(folder)
-    if start and state in ("running", "done", "failed", "cancelled"): row["minutes"] = round(((s.get("finished") or time.time()) - start) / 60, 1)
+    if state == "done":
+        row |= _final(folder)
+    if start and state in ("running", "done", "failed", "cancelled"):
+        row["minutes"] = round(((s.get("finished") or time.time()) - start) / 60, 1)
     if state == "running" and p.get("step") and p.get("steps") and p.get("time", 0) > start:
         row["minutes left"] = round((p["time"] - start) * (p["steps"] / p["step"] - 1) / 60, 1)
     error = (waiting if state == "waiting for resources" else s.get("error")) or ""
-    return row | dict(error=error, notebook=str(folder/Path(notebook).name) if notebook else "")
+    return row | dict(error=error, notebook=str(folder / Path(notebook).name) if notebook else "")
 
-def _final(folder): # Recall at the smallest K, if the run reports it; another notebook may write what it likes
-    after = read_dict(folder/"result.json").get("after")
+
+def _final(
+    folder,
+):  # Recall at the smallest K, if the run reports it; another notebook may write what it likes
+    after = read_dict(folder / "result.json").get("after")
     recall = after.get("recall") if isinstance(after, dict) else None
-    return {f"recall_at_{k}": v for k, v in list(recall.items())[:1]} if isinstance(recall, dict) else {}
+    return (
+        {f"recall_at_{k}": v for k, v in list(recall.items())[:1]}
+        if isinstance(recall, dict)
+        else {}
+    )
 
 # %% ../nbs/58_runs.ipynb #382641ca
 @contextmanager
-def _engine(address, gpus, cpus): # -> ray
-    if address and (Path.home()/".ray"/"auth_token").is_file(): # `ray start` asks for it, and ray.init would not send it
+def _engine(address, gpus, cpus):  # -> ray
+    if (
+        address and (Path.home() / ".ray" / "auth_token").is_file()
+    ):  # `ray start` asks for it, and ray.init would not send it
         os.environ.setdefault("RAY_AUTH_MODE", "token")
-    for name, value in _ray_settings.items(): os.environ.setdefault(name, value)
-    try: import ray
-    except ImportError: raise ImportError("Ray is missing.\nRun `pip install 'hier_nb[runs]'`.") from None
+    for name, value in _ray_settings.items():
+        os.environ.setdefault(name, value)
+    try:
+        import ray
+    except ImportError:
+        raise ImportError("Ray is missing.\nRun `pip install 'hier_nb[runs]'`.") from None
     ours = not ray.is_initialized()
     local = {} if address else dict(num_gpus=gpus, num_cpus=cpus, include_dashboard=False)
-    if ours: _start(ray, address, local)
-    try: yield ray
+    if ours:
+        _start(ray, address, local)
+    try:
+        yield ray
     finally:
-        if ours: ray.shutdown()
+        if ours:
+            ray.shutdown()
 
-def _start(ray, address, local, times=6): # Ray gives its processes half a minute to start, which a busy machine may exceed
+
+def _start(
+    ray, address, local, times=6
+):  # Ray gives its processes half a minute to start, which a busy machine may exceed
     import psutil
+
     before = set(psutil.Process().children())
     for n in range(times):
-        try: return ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
+        try:
+            return ray.init(address=address, log_to_driver=False, logging_level="ERROR", **local)
         except Exception as e:
             ray.shutdown()
-            for child in set(psutil.Process().children()) - before: # what a failed start leaves behind
-                with suppress(psutil.Error): child.kill()
-            if address is None and n < times - 1: continue
+            for child in (
+                set(psutil.Process().children()) - before
+            ):  # what a failed start leaves behind
+                with suppress(psutil.Error):
+                    child.kill()
+            if address is None and n < times - 1:
+                continue
             why = (str(e).splitlines() or [type(e).__name__])[0]
-            raise ConnectionError(f"Ray did not start (address={address!r}): {why}\nCheck the address; None starts Ray on this machine.") from None
+            raise ConnectionError(
+                f"Ray did not start (address={address!r}): {why}\nCheck the address; None starts Ray on this machine."
+            ) from None
 
-_ray_settings = dict(RAY_USAGE_STATS_ENABLED="0", RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
-                     RAY_gcs_server_port_wait_time_s="300", RAY_gcs_server_request_timeout_seconds="300") # the machine may be busy
+
+_ray_settings = dict(
+    RAY_USAGE_STATS_ENABLED="0",
+    RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+    RAY_gcs_server_port_wait_time_s="300",
+    RAY_gcs_server_request_timeout_seconds="300",
+)  # the machine may be busy
 
 # %% ../nbs/58_runs.ipynb #0fc9a9fe
-def share_machines(machines, # a dict per machine: CPU and GPU as Ray counts them, and perhaps its name
-                   gpus_per_run:float=1,
-                   cpus_per_run:float|None=None, # None: an even share
-                  )->tuple: # resources of a run, how many of them fit at once
+def share_machines(
+    machines,  # a dict per machine: CPU and GPU as Ray counts them, and perhaps its name
+    gpus_per_run: float = 1,
+    cpus_per_run: float | None = None,  # None: an even share
+) -> tuple:  # resources of a run, how many of them fit at once
     "What a run takes of one machine. Raises ValueError if no machine is large enough for one."
     _check_number("gpus_per_run", gpus_per_run)
-    if cpus_per_run is not None: _check_number("cpus_per_run", cpus_per_run)
+    if cpus_per_run is not None:
+        _check_number("cpus_per_run", cpus_per_run)
     if gpus_per_run > 1 and gpus_per_run % 1:
-        raise ValueError(f"gpus_per_run={gpus_per_run:g} is more than one GPU and no whole number.\nPass {math.floor(gpus_per_run)} or {math.ceil(gpus_per_run)}; only parts of one GPU can be shared.")
+        raise ValueError(
+            f"gpus_per_run={gpus_per_run:g} is more than one GPU and no whole number.\nPass {math.floor(gpus_per_run)} or {math.ceil(gpus_per_run)}; only parts of one GPU can be shared."
+        )
     machines = [m for m in machines if m.get("CPU", 0) or m.get("GPU", 0)] or [dict(CPU=1)]
     most = max(m.get("GPU", 0) for m in machines)
-    if most == 0 and gpus_per_run <= 1: gpus_per_run = 0 # without GPUs, runs train on cores
+    if most == 0 and gpus_per_run <= 1:
+        gpus_per_run = 0  # without GPUs, runs train on cores
     if gpus_per_run > most:
         largest = max(machines, key=lambda m: (m.get("GPU", 0), m.get("CPU", 0)))
-        remedy = f"Pass at most gpus_per_run={most:g}" if most else "Pass gpus_per_run=0 to train on cores"
-        raise ValueError(f"gpus_per_run={gpus_per_run:g}, but a run stays on one machine, and the largest, {_machine(largest)}.\n{remedy}, or the address of a cluster with larger machines.")
+        remedy = (
+            f"Pass at most gpus_per_run={most:g}"
+            if most
+            else "Pass gpus_per_run=0 to train on cores"
+        )
+        raise ValueError(
+            f"gpus_per_run={gpus_per_run:g}, but a run stays on one machine, and the largest, {_machine(largest)}.\n{remedy}, or the address of a cluster with larger machines."
+        )
     able = [m for m in machines if m.get("GPU", 0) >= gpus_per_run and m.get("CPU", 0) > 0]
     if not able:
-        raise ValueError(f"No machine that has {gpus_per_run:g} GPUs has a core for a run.\nStart Ray with --num-cpus on it.")
-    if cpus_per_run is None: cpus_per_run = min(_even_share(m, gpus_per_run) for m in able)
+        raise ValueError(
+            f"No machine that has {gpus_per_run:g} GPUs has a core for a run.\nStart Ray with --num-cpus on it."
+        )
+    if cpus_per_run is None:
+        cpus_per_run = min(_even_share(m, gpus_per_run) for m in able)
     largest = max(able, key=lambda m: m["CPU"])
     if cpus_per_run > largest["CPU"]:
         has_gpus = f" of those with {gpus_per_run:g} GPUs" if gpus_per_run else ""
-        raise ValueError(f"cpus_per_run={cpus_per_run:g}, but a run stays on one machine, and the largest{has_gpus}, {_machine(largest)}.\nPass at most cpus_per_run={largest['CPU']:g}.")
+        raise ValueError(
+            f"cpus_per_run={cpus_per_run:g}, but a run stays on one machine, and the largest{has_gpus}, {_machine(largest)}.\nPass at most cpus_per_run={largest['CPU']:g}."
+        )
     need = dict(num_cpus=cpus_per_run, num_gpus=gpus_per_run)
     return need, sum(_slots(m, need) for m in machines)
 
+
 def _check_number(name, value):
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise ValueError(f"{name}={value!r} is no number of {name.partition('_')[0][:-1].upper()}s.\nPass a number of at least 0.")
+        raise ValueError(
+            f"{name}={value!r} is no number of {name.partition('_')[0][:-1].upper()}s.\nPass a number of at least 0."
+        )
 
-def _even_share(machine, gpus_per_run): # cores
-    if not gpus_per_run: return max(1, math.floor(machine["CPU"])) if machine["CPU"] >= 1 else machine["CPU"]
+
+def _even_share(machine, gpus_per_run):  # cores
+    if not gpus_per_run:
+        return max(1, math.floor(machine["CPU"])) if machine["CPU"] >= 1 else machine["CPU"]
     cores = machine["CPU"] * gpus_per_run / machine["GPU"]
-    return math.floor(cores) if cores >= 1 else max(.01, math.floor(100 * cores) / 100)
+    return math.floor(cores) if cores >= 1 else max(0.01, math.floor(100 * cores) / 100)
 
-def _slots(machine, need): # runs that fit on it at once; a part of a GPU lies on one GPU
+
+def _slots(machine, need):  # runs that fit on it at once; a part of a GPU lies on one GPU
     cpus, gpus = need["num_cpus"], need["num_gpus"]
     on_cores = math.floor(machine.get("CPU", 0) / cpus + 1e-9) if cpus else 1000
-    if not gpus: return on_cores
+    if not gpus:
+        return on_cores
     free = machine.get("GPU", 0)
-    return min(on_cores, math.floor(free) * math.floor(1 / gpus + 1e-9) if gpus < 1 else math.floor(free / gpus))
+    return min(
+        on_cores,
+        math.floor(free) * math.floor(1 / gpus + 1e-9) if gpus < 1 else math.floor(free / gpus),
+    )
+
 
 def _machine(m):
     cores, gpus = m.get("CPU", 0), m.get("GPU", 0)
     return f"{m.get('name', 'this machine')}, has {gpus:g} GPU{'s' * (gpus != 1)} and {cores:g} core{'s' * (cores != 1)}"
 
 # %% ../nbs/58_runs.ipynb #879e4a43
-def _drive(ray, notebook, todo, need, at_once, retries, how, view): # how: arguments of `attempt`
+def _drive(ray, notebook, todo, need, at_once, retries, how, view):  # how: arguments of `attempt`
     task = ray.remote(max_retries=0, **need)(_work)
     waiting, left, flying = list(todo), dict.fromkeys(todo, retries), {}
     room = _Room(ray, need, at_once)
     try:
         while waiting or flying:
-            while waiting and len(flying) < at_once + 8: # a few in the queue, so that no slot waits for the driver
+            while (
+                waiting and len(flying) < at_once + 8
+            ):  # a few in the queue, so that no slot waits for the driver
                 folder = waiting.pop(0)
                 flying[task.remote(notebook, folder, how)] = folder
             for r in ray.wait(list(flying), timeout=view.every)[0]:
                 folder = flying.pop(r)
                 s = _outcome(ray, r, folder)
-                again = s["state"] == "failed" and left[folder] > 0 and not s.get("late") # it would be late again
+                again = (
+                    s["state"] == "failed" and left[folder] > 0 and not s.get("late")
+                )  # it would be late again
                 if again:
                     left[folder] -= 1
                     waiting.append(folder)
-                    with suppress(OSError): write_state(folder, state="queued")
+                    with suppress(OSError):
+                        write_state(folder, state="queued")
                 view.ended(folder, s, again)
             view.waits(room.missing(flying.values()))
             view.refresh()
@@ -202,99 +318,164 @@ def _drive(ray, notebook, todo, need, at_once, retries, how, view): # how: argum
         _stop(ray, flying)
         raise
 
-def _work(notebook, folder, how): # in Ray's process: it blocks the interrupt, and what it starts would inherit that; so the process leaves the terminal's group instead
+
+def _work(
+    notebook, folder, how
+):  # in Ray's process: it blocks the interrupt, and what it starts would inherit that; so the process leaves the terminal's group instead
     if hasattr(signal, "pthread_sigmask"):
-        with suppress(OSError): os.setpgid(0, 0)
+        with suppress(OSError):
+            os.setpgid(0, 0)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        signal.signal(signal.SIGINT, signal.default_int_handler) # a function ends by it
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a function ends by it
     return attempt(notebook, folder, own_process=True, **how)
 
-def _outcome(ray, r, folder): # how a task ended
-    try: return ray.get(r)
+
+def _outcome(ray, r, folder):  # how a task ended
+    try:
+        return ray.get(r)
     except ray.exceptions.RayError as e:
         s = read_state(folder)
-        if s.get("finished") and s.get("state") in ("failed", "cancelled"): return s # it said so before it was killed
-        with suppress(OSError): return write_state(folder, state="failed", finished=time.time(), error=f"its process died ({type(e).__name__})")
-        return dict(state="failed", error=f"its process died ({type(e).__name__}), and {folder} cannot be written")
+        if s.get("finished") and s.get("state") in ("failed", "cancelled"):
+            return s  # it said so before it was killed
+        with suppress(OSError):
+            return write_state(
+                folder,
+                state="failed",
+                finished=time.time(),
+                error=f"its process died ({type(e).__name__})",
+            )
+        return dict(
+            state="failed",
+            error=f"its process died ({type(e).__name__}), and {folder} cannot be written",
+        )
+
 
 def _stop(ray, flying, patience=90):
     print("\nStopping: the runs save where they are. Once more to kill them.", flush=True)
     for f in flying.values():
-        with suppress(OSError): cancel_run(f)
-    if flying: ray.wait(list(flying), num_returns=len(flying), timeout=patience)
+        with suppress(OSError):
+            cancel_run(f)
+    if flying:
+        ray.wait(list(flying), num_returns=len(flying), timeout=patience)
 
 # %% ../nbs/58_runs.ipynb #c1000001
-def _machines(ray): # of the cluster, with what they have
-    return [n["Resources"] | dict(name=n.get("NodeManagerHostname") or n["NodeID"], id=n["NodeID"]) for n in ray.nodes() if n["Alive"]]
+def _machines(ray):  # of the cluster, with what they have
+    return [
+        n["Resources"] | dict(name=n.get("NodeManagerHostname") or n["NodeID"], id=n["NodeID"])
+        for n in ray.nodes()
+        if n["Alive"]
+    ]
 
-def _free(ray): # the same with what is free now; Ray tells it only per cluster, or by a function that is not for the public
+
+def _free(
+    ray,
+):  # the same with what is free now; Ray tells it only per cluster, or by a function that is not for the public
     try:
         from ray._private.state import available_resources_per_node
+
         return list(available_resources_per_node().values())
-    except Exception: return [ray.available_resources()]
+    except Exception:
+        return [ray.available_resources()]
+
 
 class _Room:
     "Notices that runs find no machine."
-    def __init__(self, ray, need, at_once, every=2.0, patience=20.0): # seconds
-        self.ray, self.need, self.at_once, self.every, self.patience = ray, need, at_once, every, patience
+
+    def __init__(self, ray, need, at_once, every=2.0, patience=20.0):  # seconds
+        self.ray, self.need, self.at_once, self.every, self.patience = (
+            ray,
+            need,
+            at_once,
+            every,
+            patience,
+        )
         self.looked, self.since, self.said = 0.0, None, None
 
-    def missing(self, folders)->str|None: # what a run needs and what there is, or None if nothing is missing
+    def missing(
+        self, folders
+    ) -> str | None:  # what a run needs and what there is, or None if nothing is missing
         now = time.monotonic()
-        if now < self.looked + self.every: return self.said
+        if now < self.looked + self.every:
+            return self.said
         self.looked, folders = now, list(folders)
         machines = _machines(self.ray)
         slots = sum(_slots(m, self.need) for m in machines)
         queued = [f for f in folders if read_state(f).get("state") != "running"]
         wanted = min(len(folders), self.at_once)
-        if not queued or wanted <= len(folders) - len(queued): self.since = None # as many at work as should be
-        elif slots == 0: # no machine is large enough any more
+        if not queued or wanted <= len(folders) - len(queued):
+            self.since = None  # as many at work as should be
+        elif slots == 0:  # no machine is large enough any more
             largest = max(machines, key=lambda m: (m.get("GPU", 0), m.get("CPU", 0)), default={})
             self.said = f"{self._needs()}; the largest machine now has {_amount(largest)}"
             return self.said
-        elif any(_slots(m, self.need) for m in _free(self.ray)): self.since = None # there is room, so it is about to start
-        elif self.since is None: self.since = now
-        late = self.since is not None and now > self.since + self.patience # a process needs a while to start
-        free = max(_free(self.ray), key=lambda m: (m.get("GPU", 0), m.get("CPU", 0)), default={}) if late else {}
+        elif any(_slots(m, self.need) for m in _free(self.ray)):
+            self.since = None  # there is room, so it is about to start
+        elif self.since is None:
+            self.since = now
+        late = (
+            self.since is not None and now > self.since + self.patience
+        )  # a process needs a while to start
+        free = (
+            max(_free(self.ray), key=lambda m: (m.get("GPU", 0), m.get("CPU", 0)), default={})
+            if late
+            else {}
+        )
         self.said = f"{self._needs()}; free now: {_amount(free)}" if late else None
         return self.said
 
-    def _needs(self): return "needs " + _amount(dict(CPU=self.need["num_cpus"], GPU=self.need["num_gpus"]))
+    def _needs(self):
+        return "needs " + _amount(dict(CPU=self.need["num_cpus"], GPU=self.need["num_gpus"]))
+
 
 def _amount(m):
     cores, gpus = m.get("CPU", 0), m.get("GPU", 0)
     return f"{cores:g} core{'s' * (cores != 1)}, {gpus:g} GPU{'s' * (gpus != 1)}"
 
 # %% ../nbs/58_runs.ipynb #c0c77d39
-def run_grid(notebook, # a notebook with a cell tagged `parameters`, or a function of the parameters
-             grid, # axes, a list, or a file: see `expand` and `read_grid`
-             out_dir, # a folder per run is made in here
-             gpus_per_run:float=1, # on one machine; more than one: the notebook's parameter `ranks` is set to it; without GPUs, none
-             address:str|None=None, # of a Ray cluster; None: this machine
-             cpus_per_run:float|None=None, # cores, on one machine; None: an even share
-             seeds=None, # number of seeds, or the seeds: an axis `seed`
-             retries:int=1, # times that a failed run is begun again by this call
-             revision:str|None=None, # of the code, part of a run's name; None: a hash of the notebook and the package
-             gpus:int|None=None, # GPUs that this machine offers; None: those found
-             cpus:int|None=None, # cores that this machine offers
-             progress:bool=True,
-             *,
-             time_limit:float|None=None, # minutes that an attempt at a run may take; then it saves, ends, and has failed. None: any time
-             patience:float=60.0, # seconds between asking a run to end and killing it
-            )->pd.DataFrame: # one row per run, see `grid_table`
+def run_grid(
+    notebook,  # a notebook with a cell tagged `parameters`, or a function of the parameters
+    grid,  # axes, a list, or a file: see `expand` and `read_grid`
+    out_dir,  # a folder per run is made in here
+    gpus_per_run: float = 1,  # on one machine; more than one: the notebook's parameter `ranks` is set to it; without GPUs, none
+    address: str | None = None,  # of a Ray cluster; None: this machine
+    cpus_per_run: float | None = None,  # cores, on one machine; None: an even share
+    seeds=None,  # number of seeds, or the seeds: an axis `seed`
+    retries: int = 1,  # times that a failed run is begun again by this call
+    revision: str
+    | None = None,  # of the code, part of a run's name; None: a hash of the notebook and the package
+    gpus: int | None = None,  # GPUs that this machine offers; None: those found
+    cpus: int | None = None,  # cores that this machine offers
+    progress: bool = True,
+    *,
+    time_limit: float
+    | None = None,  # minutes that an attempt at a run may take; then it saves, ends, and has failed. None: any time
+    patience: float = 60.0,  # seconds between asking a run to end and killing it
+) -> pd.DataFrame:  # one row per run, see `grid_table`
     "Execute a notebook for every setting. What is done is skipped, what was killed is resumed. Raises ValueError before anything starts if a parameter is unknown or no machine is large enough, RuntimeError if another driver works in `out_dir`."
     runs = expand(read_grid(grid) if isinstance(grid, (str, Path)) else grid, seeds)
     check_grid(notebook, runs)
-    if time_limit is not None and (isinstance(time_limit, bool) or not isinstance(time_limit, (int, float)) or not time_limit > 0):
+    if time_limit is not None and (
+        isinstance(time_limit, bool)
+        or not isinstance(time_limit, (int, float))
+        or not time_limit > 0
+    ):
         raise ValueError(f"time_limit={time_limit!r} is no time.\nPass minutes above 0, or None.")
-    out, notebook = as_path(out_dir).resolve(), notebook if callable(notebook) else str(as_path(notebook).resolve())
-    also = dict(ranks=int(gpus_per_run)) if gpus_per_run > 1 and not callable(notebook) and "ranks" in notebook_parameters(notebook) else {}
+    out, notebook = (
+        as_path(out_dir).resolve(),
+        notebook if callable(notebook) else str(as_path(notebook).resolve()),
+    )
+    also = (
+        dict(ranks=int(gpus_per_run))
+        if gpus_per_run > 1 and not callable(notebook) and "ranks" in notebook_parameters(notebook)
+        else {}
+    )
     revision = code_revision(notebook) if revision is None else str(revision)
     with _only_driver(out):
         folders = _create(out, notebook, runs, revision)
         view = _View(out, folders, progress)
         todo = [f for f in folders if view.was[f] != "done"]
-        for f in todo: _queue(f)
+        for f in todo:
+            _queue(f)
         if todo:
             with _engine(address, gpus, cpus) as ray:
                 need, at_once = share_machines(_machines(ray), gpus_per_run, cpus_per_run)
@@ -303,140 +484,243 @@ def run_grid(notebook, # a notebook with a cell tagged `parameters`, or a functi
         view.close()
     return _with_news(_table(_rows(out)[0]), view.said)
 
-def _queue(folder): # what was stopped or failed is wanted again, and `cancel` must find it
-    (folder/"cancel").unlink(missing_ok=True)
-    if read_state(folder).get("state") in ("cancelled", "failed"): write_state(folder, state="queued", error=None)
 
-def _with_news(t, said): # where a state could not be written down, on a full disk say
+def _queue(folder):  # what was stopped or failed is wanted again, and `cancel` must find it
+    (folder / "cancel").unlink(missing_ok=True)
+    if read_state(folder).get("state") in ("cancelled", "failed"):
+        write_state(folder, state="queued", error=None)
+
+
+def _with_news(t, said):  # where a state could not be written down, on a full disk say
     for n, r in enumerate(t.run):
-        if r in said and t.loc[n, "state"] != said[r]["state"]: t.loc[n, ["state", "error"]] = said[r]["state"], said[r].get("error") or ""
+        if r in said and t.loc[n, "state"] != said[r]["state"]:
+            t.loc[n, ["state", "error"]] = said[r]["state"], said[r].get("error") or ""
     return t
 
 # %% ../nbs/58_runs.ipynb #87ac93bb
 def _create(out, notebook, runs, revision):
     name = notebook.__name__ if callable(notebook) else notebook
     folders = [create_run(out, p, revision, name) for p in runs]
-    write_json(out/"grid.json", dict(notebook="" if callable(notebook) else notebook, revision=revision, runs=[f.name for f in folders]))
+    write_json(
+        out / "grid.json",
+        dict(
+            notebook="" if callable(notebook) else notebook,
+            revision=revision,
+            runs=[f.name for f in folders],
+        ),
+    )
     return folders
 
+
 @contextmanager
-def _only_driver(out): # the lock goes when its holder dies
+def _only_driver(out):  # the lock goes when its holder dies
     out.mkdir(parents=True, exist_ok=True)
-    lock, who = FileLock(out/".driver.lock"), out/"driver.json"
-    try: lock.acquire(timeout=2) # seconds: whoever asks for the status holds it for a moment
-    except Timeout: raise RuntimeError(f"Another driver works in {out} (pid {read_dict(who).get('pid')} on {read_dict(who).get('host')}).\nWait for it, or watch it with `hier-nb-grid status {out}`.") from None
+    lock, who = FileLock(out / ".driver.lock"), out / "driver.json"
+    try:
+        lock.acquire(timeout=2)  # seconds: whoever asks for the status holds it for a moment
+    except Timeout:
+        raise RuntimeError(
+            f"Another driver works in {out} (pid {read_dict(who).get('pid')} on {read_dict(who).get('host')}).\nWait for it, or watch it with `hier-nb-grid status {out}`."
+        ) from None
     try:
         write_json(who, dict(pid=os.getpid(), host=socket.gethostname(), since=time.time()))
         yield
-    finally: lock.release()
+    finally:
+        lock.release()
 
 # %% ../nbs/58_runs.ipynb #30c130cc
 class _View:
     def __init__(self, out, folders, progress, every=1.0):
-        self.out, self.folders, self.progress, self.every, self.last, self.lines = out, folders, progress, every, 0.0, 0
-        self.grid = read_dict(out/"grid.json")
+        self.out, self.folders, self.progress, self.every, self.last, self.lines = (
+            out,
+            folders,
+            progress,
+            every,
+            0.0,
+            0,
+        )
+        self.grid = read_dict(out / "grid.json")
         self.notebook = self.grid.get("notebook", "")
         self.was = {f: read_state(f).get("state") for f in folders}
-        self.now = {f: s for f, s in self.was.items() if s == "done"} # ended in this call, or before
-        self.begun = {f for f in folders if read_state(f).get("attempts", 0) > 0 and self.was[f] != "done"}
+        self.now = {
+            f: s for f, s in self.was.items() if s == "done"
+        }  # ended in this call, or before
+        self.begun = {
+            f for f in folders if read_state(f).get("attempts", 0) > 0 and self.was[f] != "done"
+        }
         self.said, self.waiting, self.handle = {}, None, self._display()
         self.others = _also_here(out, _others(out, self.grid.get("runs", [])), self.grid)
-        if self.others and progress: print(self.others, flush=True)
+        if self.others and progress:
+            print(self.others, flush=True)
 
     def _display(self):
-        if not (self.progress and "IPython" in sys.modules): return None
+        if not (self.progress and "IPython" in sys.modules):
+            return None
         from IPython import get_ipython
         from IPython.display import HTML, display
-        return display(HTML(""), display_id=True) if get_ipython() is not None and hasattr(get_ipython(), "kernel") else None
+
+        return (
+            display(HTML(""), display_id=True)
+            if get_ipython() is not None and hasattr(get_ipython(), "kernel")
+            else None
+        )
 
     def counts(self):
         s = pd.Series(self.now).value_counts().to_dict()
         before = sum(w == "done" for w in self.was.values())
         left = len(self.folders) - len(self.now)
-        parts = [f"{before} done before"] * (before > 0) + [f"{s.get('done', 0) - before} done now"] + [f"{len(self.begun)} of them begun before"] * bool(self.begun)
-        parts += [f"{s[k]} {k}" for k in ("failed", "cancelled") if s.get(k)] + [f"{left} to do"] * (left > 0)
-        return f"{len(self.folders)} runs: " + ", ".join(parts) + (f"; waiting for resources (a run {self.waiting})" if self.waiting else "")
+        parts = (
+            [f"{before} done before"] * (before > 0)
+            + [f"{s.get('done', 0) - before} done now"]
+            + [f"{len(self.begun)} of them begun before"] * bool(self.begun)
+        )
+        parts += [f"{s[k]} {k}" for k in ("failed", "cancelled") if s.get(k)] + [
+            f"{left} to do"
+        ] * (left > 0)
+        return (
+            f"{len(self.folders)} runs: "
+            + ", ".join(parts)
+            + (f"; waiting for resources (a run {self.waiting})" if self.waiting else "")
+        )
 
-    def waits(self, what): # `what` is missing, or None; others read it in driver.json
-        if what == self.waiting: return
+    def waits(self, what):  # `what` is missing, or None; others read it in driver.json
+        if what == self.waiting:
+            return
         plain = self.progress and self.handle is None and not sys.stdout.isatty()
-        if plain and what and not self.waiting: print(f"waiting for resources: a run {what}", flush=True)
+        if plain and what and not self.waiting:
+            print(f"waiting for resources: a run {what}", flush=True)
         self.waiting = what
-        with suppress(OSError): write_json(self.out/"driver.json", read_dict(self.out/"driver.json") | dict(waiting=what))
+        with suppress(OSError):
+            write_json(
+                self.out / "driver.json", read_dict(self.out / "driver.json") | dict(waiting=what)
+            )
 
 # %% ../nbs/58_runs.ipynb #a6d5f8db
 @patch
-def ended(self:_View, folder, s, again):
+def ended(self: _View, folder, s, again):
     if not again:
         self.now[folder] = s["state"]
         self.said[folder.name] = s
     if self.progress and self.handle is None and (s["state"] != "done" or not sys.stdout.isatty()):
         self._clear()
-        print(f"{folder.name} {s['state']}" + (f": {s['error']}" if s.get("error") else "") + (", is tried again" if again else ""), flush=True)
+        print(
+            f"{folder.name} {s['state']}"
+            + (f": {s['error']}" if s.get("error") else "")
+            + (", is tried again" if again else ""),
+            flush=True,
+        )
+
 
 @patch
-def refresh(self:_View, force=False):
-    if not self.progress or not force and time.time() < self.last + 2: return
+def refresh(self: _View, force=False):
+    if not self.progress or not force and time.time() < self.last + 2:
+        return
     self.last = time.time()
-    small = len(self.folders) < 500 or force # reading a thousand states takes a while
-    busy = [_row(f, self.notebook) for f in self.folders if f not in self.now and read_state(f).get("state") == "running"][:20] if small else []
+    small = len(self.folders) < 500 or force  # reading a thousand states takes a while
+    busy = (
+        [
+            _row(f, self.notebook)
+            for f in self.folders
+            if f not in self.now and read_state(f).get("state") == "running"
+        ][:20]
+        if small
+        else []
+    )
     if self.handle is not None:
         from IPython.display import HTML
-        self.handle.update(HTML(f"<p>{html.escape(self.counts())}</p>" + (_html(_table(busy)) if busy else "")))
+
+        self.handle.update(
+            HTML(f"<p>{html.escape(self.counts())}</p>" + (_html(_table(busy)) if busy else ""))
+        )
     elif sys.stdout.isatty():
         text = "\n".join([self.counts()] + ([_plain(_table(busy))] if busy else []))
         self._clear()
         print(text, flush=True)
         self.lines = text.count("\n") + 1
 
+
 @patch
-def _clear(self:_View):
-    if self.lines: print(f"\x1b[{self.lines}A\x1b[J", end="")
+def _clear(self: _View):
+    if self.lines:
+        print(f"\x1b[{self.lines}A\x1b[J", end="")
     self.lines = 0
 
+
 @patch
-def close(self:_View):
+def close(self: _View):
     self.refresh(True)
-    if self.progress and self.handle is None and not sys.stdout.isatty(): print(self.counts(), flush=True)
+    if self.progress and self.handle is None and not sys.stdout.isatty():
+        print(self.counts(), flush=True)
 
 # %% ../nbs/58_runs.ipynb #231dd3ab
-def _plain(df): # for a terminal, cut at its width; whole where it goes into a file or another program
+def _plain(
+    df,
+):  # for a terminal, cut at its width; whole where it goes into a file or another program
     live = sys.stdout.isatty()
-    text = df.drop(columns="notebook", errors="ignore").to_string(index=False, na_rep="", float_format=lambda v: f"{v:.3g}", max_colwidth=40 if live else None)
-    if not live: return text
+    text = df.drop(columns="notebook", errors="ignore").to_string(
+        index=False, na_rep="", float_format=lambda v: f"{v:.3g}", max_colwidth=40 if live else None
+    )
+    if not live:
+        return text
     width = shutil.get_terminal_size().columns
     return "\n".join(l[:width] for l in text.splitlines())
 
+
 def _html(df):
     df = df.copy()
-    if "notebook" in df: df["notebook"] = [f"<a href='{html.escape(os.path.relpath(n))}' target='_blank'>open</a>" if n and Path(n).exists() else "" for n in df["notebook"]]
-    for c in df.columns.difference(["notebook"]): df[c] = ["" if isinstance(v, float) and math.isnan(v) else html.escape(f"{v:.4g}" if isinstance(v, float) else str(v)) for v in df[c]]
+    if "notebook" in df:
+        df["notebook"] = [
+            f"<a href='{html.escape(os.path.relpath(n))}' target='_blank'>open</a>"
+            if n and Path(n).exists()
+            else ""
+            for n in df["notebook"]
+        ]
+    for c in df.columns.difference(["notebook"]):
+        df[c] = [
+            ""
+            if isinstance(v, float) and math.isnan(v)
+            else html.escape(f"{v:.4g}" if isinstance(v, float) else str(v))
+            for v in df[c]
+        ]
     return df.to_html(index=False, escape=False, border=0)
 
-def _strict(value): # what JSON can hold: NaN and infinity are none
-    if isinstance(value, dict): return {str(k): _strict(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)): return [_strict(v) for v in value]
+
+def _strict(value):  # what JSON can hold: NaN and infinity are none
+    if isinstance(value, dict):
+        return {str(k): _strict(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_strict(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
-def _json(rows, out_dir): # parameters stand apart, so that no name hides another
+
+def _json(rows, out_dir):  # parameters stand apart, so that no name hides another
     runs = []
     for row in rows:
         shown = {k: v for k, v in row.items() if not k.startswith("= ")}
-        folder = as_path(out_dir)/row["run"]
-        runs.append(dict(run=row["run"], state=row["state"], revision=_revision(folder), parameters=run_parameters(folder)) | shown)
+        folder = as_path(out_dir) / row["run"]
+        runs.append(
+            dict(
+                run=row["run"],
+                state=row["state"],
+                revision=_revision(folder),
+                parameters=run_parameters(folder),
+            )
+            | shown
+        )
     return json.dumps(_strict(runs), indent=1, allow_nan=False)
 
 # %% ../nbs/58_runs.ipynb #e0ab530b
 def grid_cli(argv=None):
     """hier-nb-grid NOTEBOOK GRID OUT_DIR [seeds=N] [gpus_per_run=N] [cpus_per_run=N] [retries=N] [time_limit=MINUTES] [address=A] [revision=R]: run a grid (YAML, JSON or CSV).
-hier-nb-grid status OUT_DIR [--all] [--json]: where its runs stand; --all: those of earlier revisions too.
-hier-nb-grid cancel OUT_DIR [RUN]: stop one run, or all."""
+    hier-nb-grid status OUT_DIR [--all] [--json]: where its runs stand; --all: those of earlier revisions too.
+    hier-nb-grid cancel OUT_DIR [RUN]: stop one run, or all."""
     argv = sys.argv[1:] if argv is None else argv
     if len(argv) < 2:
         print(grid_cli.__doc__)
         return 0 if argv and argv[0] in ("-h", "--help") else 2
     try:
-        if argv[0] == "status": return _status(argv[1:])
+        if argv[0] == "status":
+            return _status(argv[1:])
         if argv[0] == "cancel":
             print("asked to stop:", ", ".join(cancel(*argv[1:3])) or "nothing")
             return 0
@@ -448,50 +732,98 @@ hier-nb-grid cancel OUT_DIR [RUN]: stop one run, or all."""
     except (ValueError, OSError, ImportError, RuntimeError) as e:
         print(e, file=sys.stderr)
         return 2
-    except KeyboardInterrupt: return 130
+    except KeyboardInterrupt:
+        return 130
+
 
 def _status(words):
     flags = [w for w in words if w.startswith("--")]
     folders = [w for w in words if not w.startswith("--")]
     for w in flags:
-        if w not in ("--all", "--json"): raise ValueError(f"{w} is no option of hier-nb-grid status.\nThe options are --all and --json.")
-    if len(folders) != 1: raise ValueError(f"hier-nb-grid status takes one folder, not {len(folders)}.\nWrite: hier-nb-grid status OUT_DIR [--all] [--json].")
+        if w not in ("--all", "--json"):
+            raise ValueError(
+                f"{w} is no option of hier-nb-grid status.\nThe options are --all and --json."
+            )
+    if len(folders) != 1:
+        raise ValueError(
+            f"hier-nb-grid status takes one folder, not {len(folders)}.\nWrite: hier-nb-grid status OUT_DIR [--all] [--json]."
+        )
     rows, note = _rows(folders[0], "--all" in flags)
     print(_json(rows, folders[0]) if "--json" in flags else _plain(_table(rows)))
-    if note: print(note, file=sys.stderr if "--json" in flags else sys.stdout)
+    if note:
+        print(note, file=sys.stderr if "--json" in flags else sys.stdout)
     return 0
 
+
 def _options(words):
-    o, known = parse_words(words), ("seeds", "gpus_per_run", "cpus_per_run", "retries", "time_limit", "address", "revision", "gpus", "cpus")
+    o, known = (
+        parse_words(words),
+        (
+            "seeds",
+            "gpus_per_run",
+            "cpus_per_run",
+            "retries",
+            "time_limit",
+            "address",
+            "revision",
+            "gpus",
+            "cpus",
+        ),
+    )
     for k in o:
-        if k not in known: raise ValueError(f"{k!r} is no option of hier-nb-grid.\nThe options are {', '.join(known)}; parameters of the notebook belong in the grid.")
-    if "revision" in o: o["revision"] = dict(w.split("=", 1) for w in words if "=" in w)["revision"] # 012345678901 is no number here
+        if k not in known:
+            raise ValueError(
+                f"{k!r} is no option of hier-nb-grid.\nThe options are {', '.join(known)}; parameters of the notebook belong in the grid."
+            )
+    if "revision" in o:
+        o["revision"] = dict(w.split("=", 1) for w in words if "=" in w)[
+            "revision"
+        ]  # 012345678901 is no number here
     return o
 
 # %% ../nbs/58_runs.ipynb #3724ac12
-def cancel(out_dir, # of a grid
-           run:str|None=None, # its name, or the beginning of it; None: every run that is not finished
-          )->list: # names of the runs that were asked
+def cancel(
+    out_dir,  # of a grid
+    run: str
+    | None = None,  # its name, or the beginning of it; None: every run that is not finished
+) -> list:  # names of the runs that were asked
     "Ask runs to stop; those in work save first. The grid asked for again takes them up where they are."
     t = _table(_rows(out_dir)[0])
-    names = [r for r, s in zip(t.run, t.state) if (run is None or r.startswith(run)) and s in _open_states and s != "killed"]
-    if run and not any(r.startswith(run) for r in t.run): raise ValueError(f"There is no run {run!r} in {out_dir}.\nIts runs are {', '.join(t.run[:8])}{', …' if len(t) > 8 else ''}.")
-    for r in names: cancel_run(as_path(out_dir)/r)
+    names = [
+        r
+        for r, s in zip(t.run, t.state)
+        if (run is None or r.startswith(run)) and s in _open_states and s != "killed"
+    ]
+    if run and not any(r.startswith(run) for r in t.run):
+        raise ValueError(
+            f"There is no run {run!r} in {out_dir}.\nIts runs are {', '.join(t.run[:8])}{', …' if len(t) > 8 else ''}."
+        )
+    for r in names:
+        cancel_run(as_path(out_dir) / r)
     return names
 
 # %% ../nbs/58_runs.ipynb #93bb6748
-def watch(out_dir, # of a grid
-          every:float=2.0, # seconds between looks
-         ): # an ipywidget
+def watch(
+    out_dir,  # of a grid
+    every: float = 2.0,  # seconds between looks
+):  # an ipywidget
     "A live table of a grid's runs, with buttons to cancel one or all."
     import ipywidgets as w
+
     table, note = w.HTML(), w.Label()
-    run, one, every_one = w.Dropdown(description="run"), w.Button(description="cancel it"), w.Button(description="cancel all", button_style="warning")
+    run, one, every_one = (
+        w.Dropdown(description="run"),
+        w.Button(description="cancel it"),
+        w.Button(description="cancel all", button_style="warning"),
+    )
+
     def look():
         rows, others = _rows(out_dir)
         t = _table(rows)
         counts = ", ".join(f"{n} {s}" for s, n in t.state.value_counts().items())
-        table.value = f"<p>{counts}</p>" + _html(t) + (f"<p>{html.escape(others)}</p>" if others else "")
+        table.value = (
+            f"<p>{counts}</p>" + _html(t) + (f"<p>{html.escape(others)}</p>" if others else "")
+        )
         busy = t.run[t.state.isin([s for s in _open_states if s != "killed"])].tolist()
         if list(run.options) != busy:
             chosen = run.value
@@ -499,12 +831,18 @@ def watch(out_dir, # of a grid
             run.value = chosen if chosen in busy else busy[0] if busy else None
         one.disabled = every_one.disabled = not busy
         return busy
-    def ask(which): note.value = "asked to stop: " + (", ".join(cancel(out_dir, which)) or "nothing")
+
+    def ask(which):
+        note.value = "asked to stop: " + (", ".join(cancel(out_dir, which)) or "nothing")
+
     one.on_click(lambda _: run.value and ask(run.value))
     every_one.on_click(lambda _: ask(None))
     box = w.VBox([w.HBox([run, one, every_one, note]), table])
     box.look = look
+
     def loop():
-        while look(): time.sleep(every)
+        while look():
+            time.sleep(every)
+
     threading.Thread(target=loop, daemon=True).start()
     return box

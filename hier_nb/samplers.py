@@ -18,63 +18,104 @@ class ClassBalancedSampler(Sampler):
     Every rank computes the same global batches and yields its own part, `batch_size // world_size` of them, in order. An epoch
     has as many batches as fit the dataset. `images_per_class=0` shuffles plainly. Call `set_epoch` before each epoch; `start`
     skips that many batches, to resume in the middle."""
-    def __init__(self,
-                 labels:Tensor, # integers, names of classes: see `check_labels`, (N,)
-                 batch_size:int, # images of a global batch, over all ranks
-                 images_per_class:int=2, # K; 0: plain shuffling
-                 seed:int=0,
-                 rank:int=0, # which part is yielded
-                 world_size:int=1, # how many parts there are
-                ):
+
+    def __init__(
+        self,
+        labels: Tensor,  # integers, names of classes: see `check_labels`, (N,)
+        batch_size: int,  # images of a global batch, over all ranks
+        images_per_class: int = 2,  # K; 0: plain shuffling
+        seed: int = 0,
+        rank: int = 0,  # which part is yielded
+        world_size: int = 1,  # how many parts there are
+    ):
         self.labels = check_labels(labels, device="cpu")
-        self.batch_size, self.images_per_class, self.seed, self.epoch, self.start = batch_size, images_per_class, seed, 0, 0
+        self.batch_size, self.images_per_class, self.seed, self.epoch, self.start = (
+            batch_size,
+            images_per_class,
+            seed,
+            0,
+            0,
+        )
         self.rank, self.world_size = rank, world_size
         self._check()
         counts = self.labels.unique(return_counts=True)[1].tolist()
         self.by_class = self.labels.argsort(stable=True).split(counts) if images_per_class else []
-    def set_epoch(self, epoch:int, start:int=0): self.epoch, self.start = epoch, start
-    def __len__(self): return len(self.labels) // self.batch_size - self.start
+
+    def set_epoch(self, epoch: int, start: int = 0):
+        self.epoch, self.start = epoch, start
+
+    def __len__(self):
+        return len(self.labels) // self.batch_size - self.start
 
 # %% ../nbs/11_samplers.ipynb #2f176534
 from fastcore.basics import patch
 
+
 @patch
-def _check(self:ClassBalancedSampler):
+def _check(self: ClassBalancedSampler):
     for name, lowest in dict(batch_size=1, images_per_class=0, world_size=1, rank=0).items():
         value = getattr(self, name)
         if isinstance(value, bool) or not hasattr(value, "__index__") or value < lowest:
-            raise ValueError(f"{name}={value!r} is no number of at least {lowest}.\nPass an integer.")
+            raise ValueError(
+                f"{name}={value!r} is no number of at least {lowest}.\nPass an integer."
+            )
     b, k, n = self.batch_size, self.images_per_class, len(self.labels.unique())
-    if not 0 <= self.rank < self.world_size: raise ValueError(f"rank={self.rank} of world_size={self.world_size}.\nPass 0 <= rank < world_size.")
-    if b % self.world_size: raise ValueError(f"batch_size={b} cannot be shared among {self.world_size} ranks.\nPass a multiple of {self.world_size}, e.g. {max(1, round(b / self.world_size)) * self.world_size}.")
-    if b < 1 or b > len(self.labels): raise ValueError(f"batch_size={b} with {len(self.labels)} images.\nPass 1 <= batch_size <= {len(self.labels)}.")
-    if k and b % k: raise ValueError(f"batch_size={b} is no multiple of images_per_class={k}.\nPass e.g. batch_size={max(k, b // k * k)}.")
-    if k and b // k > n: raise ValueError(f"A batch of {b} needs {b // k} classes of {k} images, the dataset has {n} classes.\n"
-                                          f"Pass batch_size <= {n * k}, or more images_per_class.")
+    if not 0 <= self.rank < self.world_size:
+        raise ValueError(
+            f"rank={self.rank} of world_size={self.world_size}.\nPass 0 <= rank < world_size."
+        )
+    if b % self.world_size:
+        raise ValueError(
+            f"batch_size={b} cannot be shared among {self.world_size} ranks.\nPass a multiple of {self.world_size}, e.g. {max(1, round(b / self.world_size)) * self.world_size}."
+        )
+    if b < 1 or b > len(self.labels):
+        raise ValueError(
+            f"batch_size={b} with {len(self.labels)} images.\nPass 1 <= batch_size <= {len(self.labels)}."
+        )
+    if k and b % k:
+        raise ValueError(
+            f"batch_size={b} is no multiple of images_per_class={k}.\nPass e.g. batch_size={max(k, b // k * k)}."
+        )
+    if k and b // k > n:
+        raise ValueError(
+            f"A batch of {b} needs {b // k} classes of {k} images, the dataset has {n} classes.\n"
+            f"Pass batch_size <= {n * k}, or more images_per_class."
+        )
 
 # %% ../nbs/11_samplers.ipynb #5c4ec50c
 @patch
-def __iter__(self:ClassBalancedSampler):
+def __iter__(self: ClassBalancedSampler):
     g = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-    plan = self._balanced(g) if self.images_per_class else torch.randperm(len(self.labels), generator=g).split(self.batch_size)
+    plan = (
+        self._balanced(g)
+        if self.images_per_class
+        else torch.randperm(len(self.labels), generator=g).split(self.batch_size)
+    )
     for n, batch in zip(range(self.start + len(self)), plan):
-        if n >= self.start: yield batch.chunk(self.world_size)[self.rank].tolist()
+        if n >= self.start:
+            yield batch.chunk(self.world_size)[self.rank].tolist()
 
 # %% ../nbs/11_samplers.ipynb #f6489b44
-def _deal(deck, cards, k, g): # k cards, none twice if there are k; what is left of the deck
-    if len(deck) < k: # shuffle again, behind what is left; the cards left over come first and not a second time
+def _deal(deck, cards, k, g):  # k cards, none twice if there are k; what is left of the deck
+    if (
+        len(deck) < k
+    ):  # shuffle again, behind what is left; the cards left over come first and not a second time
         fresh = cards[torch.randperm(len(cards), generator=g)]
         seen = torch.isin(fresh, deck)
         deck = torch.cat([deck, fresh[~seen], fresh[seen]])
-    if len(cards) < k: deck = deck[:len(cards)].repeat(-(-k // len(cards)))
+    if len(cards) < k:
+        deck = deck[: len(cards)].repeat(-(-k // len(cards)))
     return deck[:k], deck[k:]
 
+
 @patch
-def _balanced(self:ClassBalancedSampler, g):
+def _balanced(self: ClassBalancedSampler, g):
     decks, k = [torch.empty(0, dtype=torch.long)] * len(self.by_class), self.images_per_class
     queue, n = torch.empty(0, dtype=torch.long), self.batch_size // k
     while True:
-        if len(queue) < n: # the next round starts with classes that are not in the queue's remainder
+        if (
+            len(queue) < n
+        ):  # the next round starts with classes that are not in the queue's remainder
             round_ = torch.randperm(len(self.by_class), generator=g)
             waiting = torch.isin(round_, queue)
             queue = torch.cat([queue, round_[~waiting], round_[waiting]])

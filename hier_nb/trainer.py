@@ -18,8 +18,19 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
 from .checkpoints import load_checkpoint, save_checkpoint, write_json
 from .config import TrainConfig, set_lr
-from .distributed import (batch_norms, broadcast_buffers, gather, gather_uneven, is_main, local_device, rank, shard,
-                                 sync_batch_norm, unshard, world_size)
+from hier_nb.distributed import (
+    batch_norms,
+    broadcast_buffers,
+    gather,
+    gather_uneven,
+    is_main,
+    local_device,
+    rank,
+    shard,
+    sync_batch_norm,
+    unshard,
+    world_size,
+)
 from .geometry import expmap0, logmap0
 from .hierarchy import HIERLoss
 from .losses import create_loss
@@ -28,213 +39,366 @@ from .retrieval import average_linkage
 from .samplers import ClassBalancedSampler
 
 # %% ../nbs/53_trainer.ipynb #37cdbe8b
-def mix(*numbers)->int: # a seed for torch, 63 bits
+def mix(*numbers) -> int:  # a seed for torch, 63 bits
     "A well-mixed seed from integers and words."
-    return int.from_bytes(hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest(), "big") >> 1
+    return (
+        int.from_bytes(hashlib.blake2b(repr(numbers).encode(), digest_size=8).digest(), "big") >> 1
+    )
+
 
 class Keyed(Dataset):
     "`dataset[(i, key)]`: item i, augmented with the random numbers that belong to `key`; `dataset[i]`: with those that belong to i."
-    def __init__(self, dataset): self.dataset = dataset
-    def __len__(self): return len(self.dataset)
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self):
+        return len(self.dataset)
+
     def __getitem__(self, ik):
         i, key = ik if isinstance(ik, tuple) else (ik, mix("item", ik))
-        with torch.random.fork_rng(devices=[]): torch.manual_seed(key); return self.dataset[i]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(key)
+            return self.dataset[i]
+
 
 class KeyedBatches:
     "The sampler's batches, each index with its key: (seed, epoch, batch, place in the global batch)."
-    def __init__(self, sampler): self.sampler = sampler
-    def __len__(self): return len(self.sampler)
+
+    def __init__(self, sampler):
+        self.sampler = sampler
+
+    def __len__(self):
+        return len(self.sampler)
+
     def __iter__(self):
         s = self.sampler
         for n, batch in enumerate(s, s.start):
-            yield [(i, mix("augment", s.seed, s.epoch, n, s.rank * len(batch) + k)) for k, i in enumerate(batch)]
+            yield [
+                (i, mix("augment", s.seed, s.epoch, n, s.rank * len(batch) + k))
+                for k, i in enumerate(batch)
+            ]
 
 # %% ../nbs/53_trainer.ipynb #00dd2428
 class Step(nn.Module):
     "`step(images, labels, generator)` -> the weighted terms of the loss on the whole batch, a dict; the images are this rank's."
-    def __init__(self, model, metric, hier, config:TrainConfig):
+
+    def __init__(self, model, metric, hier, config: TrainConfig):
         super().__init__()
         self.model, self.metric, self.hier, self.config = model, metric, hier, config
+
     def embed(self, images):
         dtype = dict(bf16=torch.bfloat16, fp16=torch.float16).get(self.config.precision)
-        with torch.autocast(images.device.type, dtype) if dtype else nullcontext(): return self.model(images)
+        with torch.autocast(images.device.type, dtype) if dtype else nullcontext():
+            return self.model(images)
+
     def terms(self, embeddings, labels, generator):
         c = self.config
-        e = gather(embeddings if embeddings.dtype == torch.float64 else embeddings.float(), check=False) # the sampler gives every rank as many
+        e = gather(
+            embeddings if embeddings.dtype == torch.float64 else embeddings.float(), check=False
+        )  # the sampler gives every rank as many
         y = gather(labels, check=False)
-        self.good_rows = e.detach().isfinite().all(1) # of the whole batch; for whoever must name a picture
-        if e.device.type == "cpu" and not self.good_rows.all(): # the losses would refuse them; on a GPU they give NaN
+        self.good_rows = (
+            e.detach().isfinite().all(1)
+        )  # of the whole batch; for whoever must name a picture
+        if (
+            e.device.type == "cpu" and not self.good_rows.all()
+        ):  # the losses would refuse them; on a GPU they give NaN
             names = [c.loss] * (self.metric is not None) + ["HIER"] * (self.hier is not None)
             return {name: e.sum() * torch.nan for name in names}
         out = {} if self.metric is None else {c.loss: c.loss_weight * self.metric(e, y)}
-        return out if self.hier is None else out | {"HIER": c.hier_weight * self.hier(e, y, generator)}
-    def forward(self, images, labels, generator): return self.terms(self.embed(images), labels, generator)
+        return (
+            out if self.hier is None else out | {"HIER": c.hier_weight * self.hier(e, y, generator)}
+        )
+
+    def forward(self, images, labels, generator):
+        return self.terms(self.embed(images), labels, generator)
 
 # %% ../nbs/53_trainer.ipynb #0ab0fa72
-def parameter_groups(step:Step, config:TrainConfig)->list[dict]:
+def parameter_groups(step: Step, config: TrainConfig) -> list[dict]:
     "Groups named backbone, head, hierarchy, classes, with their learning rates."
     lr = config.lr * (config.batch_size / config.lr_batch if config.lr_batch else 1)
-    groups = dict(backbone=(step.model.backbone, 1.0), head=(step.model.head, config.head_lr_scale),
-                  hierarchy=(step.hier, config.hier_lr_scale), classes=(step.metric, config.class_lr_scale))
-    return [dict(name=n, params=[p for p in m.parameters() if p.requires_grad], lr=lr * s, initial_lr=lr * s)
-            for n, (m, s) in groups.items() if m is not None and any(p.requires_grad for p in m.parameters())]
+    groups = dict(
+        backbone=(step.model.backbone, 1.0),
+        head=(step.model.head, config.head_lr_scale),
+        hierarchy=(step.hier, config.hier_lr_scale),
+        classes=(step.metric, config.class_lr_scale),
+    )
+    return [
+        dict(
+            name=n,
+            params=[p for p in m.parameters() if p.requires_grad],
+            lr=lr * s,
+            initial_lr=lr * s,
+        )
+        for n, (m, s) in groups.items()
+        if m is not None and any(p.requires_grad for p in m.parameters())
+    ]
 
-def create_optimizer(step:Step, config:TrainConfig):
+
+def create_optimizer(step: Step, config: TrainConfig):
     groups, decay = parameter_groups(step, config), config.weight_decay
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=.9, weight_decay=decay)
+        return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, weight_decay=decay)
     kinds = dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam)
     return kinds[config.optimizer](groups, eps=config.adam_eps, weight_decay=decay)
 
 # %% ../nbs/53_trainer.ipynb #7f451b22
 class Trainer:
     "Holds what training changes: network, losses, optimiser, history. `train` is the usual way in."
-    def __init__(self, config:TrainConfig, train_set, out_dir=None):
+
+    def __init__(self, config: TrainConfig, train_set, out_dir=None):
         self.config, c = config.check(), config
         self.device, self.out = local_device(c.device), Path(out_dir) if out_dir else None
-        if self.device.type == "cpu": keep_memory()
+        if self.device.type == "cpu":
+            keep_memory()
         torch.manual_seed(mix("weights", c.seed))
         self.step = Step(*self._parts(train_set), c).to(self.device)
-        if c.precision == "float64": self.step.double()
+        if c.precision == "float64":
+            self.step.double()
         self._prepare_batch_norm()
         self.optimizer = create_optimizer(self.step, c)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=c.precision == "fp16" and self.device.type == "cuda")
+        self.scaler = torch.amp.GradScaler(
+            self.device.type, enabled=c.precision == "fp16" and self.device.type == "cuda"
+        )
         self.ema = self._average() if c.ema_decay else None
-        self.sampler = ClassBalancedSampler(train_set.labels, c.batch_size, c.images_per_class, c.seed, rank(), world_size())
-        self.loader = DataLoader(Keyed(train_set), batch_sampler=KeyedBatches(self.sampler), num_workers=c.workers, pin_memory=self.device.type == "cuda", persistent_workers=c.workers > 0)
-        self.training_set, self.changed = training_set_facts(train_set), {} # changed: settings that a resume changed, name -> (then, now)
+        self.sampler = ClassBalancedSampler(
+            train_set.labels, c.batch_size, c.images_per_class, c.seed, rank(), world_size()
+        )
+        self.loader = DataLoader(
+            Keyed(train_set),
+            batch_sampler=KeyedBatches(self.sampler),
+            num_workers=c.workers,
+            pin_memory=self.device.type == "cuda",
+            persistent_workers=c.workers > 0,
+        )
+        self.training_set, self.changed = (
+            training_set_facts(train_set),
+            {},
+        )  # changed: settings that a resume changed, name -> (then, now)
         self.per_epoch = len(self.sampler)
         self.steps = min(c.epochs * self.per_epoch, c.max_steps or sys.maxsize)
         self.history, self.validation, self.stopping = [], [], None
         self.parallel = self._wrap()
+
     @property
-    def model(self): return self.step.model
+    def model(self):
+        return self.step.model
+
     @property
-    def done(self): return len(self.history)
+    def done(self):
+        return len(self.history)
 
 # %% ../nbs/53_trainer.ipynb #c2b55e54
-def configured_model(config:TrainConfig, pretrained):
+def configured_model(config: TrainConfig, pretrained):
     "The network of a configuration, with weights as `create_backbone` takes them."
     c = config
-    return create_model(c.backbone, c.dim, c.c, c.clip_radius, pretrained, c.freeze_batch_norm, c.freeze_patch_embed, c.inside, **c.backbone_settings)
+    return create_model(
+        c.backbone,
+        c.dim,
+        c.c,
+        c.clip_radius,
+        pretrained,
+        c.freeze_batch_norm,
+        c.freeze_patch_embed,
+        c.inside,
+        **c.backbone_settings,
+    )
+
 
 @patch
-def _parts(self:Trainer, train_set): # network, metric loss, HIER
+def _parts(self: Trainer, train_set):  # network, metric loss, HIER
     c = self.config
     model = configured_model(c, c.pretrained)
     settings = ({"c": c.c} if c.loss == "Hyp" else {}) | c.loss_settings
-    metric = create_loss(c.loss, len(train_set.class_names), c.dim, **settings) if c.loss_weight else None
-    hier = HIERLoss(c.n_proxies, c.dim, c.c, c.clip_radius, c.margin, c.temperature, c.n_neighbors, c.triplets_per_anchor,
-                    c.label_bonus, c.distinct_ancestors, c.official_negatives, c.across_classes) if c.hier_weight else None
-    if c.channels_last: model = model.to(memory_format=torch.channels_last)
+    metric = (
+        create_loss(c.loss, len(train_set.class_names), c.dim, **settings)
+        if c.loss_weight
+        else None
+    )
+    hier = (
+        HIERLoss(
+            c.n_proxies,
+            c.dim,
+            c.c,
+            c.clip_radius,
+            c.margin,
+            c.temperature,
+            c.n_neighbors,
+            c.triplets_per_anchor,
+            c.label_bonus,
+            c.distinct_ancestors,
+            c.official_negatives,
+            c.across_classes,
+        )
+        if c.hier_weight
+        else None
+    )
+    if c.channels_last:
+        model = model.to(memory_format=torch.channels_last)
     return model, metric, hier
 
-@patch
-def _average(self:Trainer):
-    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-    return AveragedModel(self.step.model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema_decay), use_buffers=True)
 
 @patch
-def _prepare_batch_norm(self:Trainer):
+def _average(self: Trainer):
+    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+    return AveragedModel(
+        self.step.model, multi_avg_fn=get_ema_multi_avg_fn(self.config.ema_decay), use_buffers=True
+    )
+
+
+@patch
+def _prepare_batch_norm(self: Trainer):
     "Let BatchNorm that trains see all ranks' pictures, or say what differs; refuse it beside chunks."
     c, learning = self.config, batch_norms(self.step.train())
     if learning and c.chunk:
-        raise ValueError(f"chunk={c.chunk} and BatchNorm that trains ({len(learning)} layers of {c.backbone}) do not go together: each chunk would be "
-                         "normalised by itself, and counted twice.\nPass freeze_batch_norm=True, or leave chunk out.")
+        raise ValueError(
+            f"chunk={c.chunk} and BatchNorm that trains ({len(learning)} layers of {c.backbone}) do not go together: each chunk would be "
+            "normalised by itself, and counted twice.\nPass freeze_batch_norm=True, or leave chunk out."
+        )
     if not learning or world_size() == 1:
         return
     if c.sync_batch_norm is not False:
         sync_batch_norm(self.step.model, self.device)
     elif is_main():
-        warnings.warn(f"sync_batch_norm=False: each of {world_size()} ranks normalises its {c.batch_size // world_size()} pictures by themselves, so the run differs from "
-                      "one on a single rank. The main rank's running statistics are the ones that are evaluated and saved.", stacklevel=3)
+        warnings.warn(
+            f"sync_batch_norm=False: each of {world_size()} ranks normalises its {c.batch_size // world_size()} pictures by themselves, so the run differs from "
+            "one on a single rank. The main rank's running statistics are the ones that are evaluated and saved.",
+            stacklevel=3,
+        )
+
 
 @patch
-def _wrap(self:Trainer): # DDP over everything, if there are ranks
-    if self.config.compile: self.step.model.backbone.compile()
-    if world_size() == 1: return self.step
+def _wrap(self: Trainer):  # DDP over everything, if there are ranks
+    if self.config.compile:
+        self.step.model.backbone.compile()
+    if world_size() == 1:
+        return self.step
     ids = [self.device.index] if self.device.type == "cuda" else None
     return nn.parallel.DistributedDataParallel(self.step, device_ids=ids)
 
 # %% ../nbs/53_trainer.ipynb #bfcb0a4d
 @property
-def _evaluated(self): return self.ema.module if self.ema else self.step.model
-Trainer.evaluated = _evaluated # the network whose results count: the average, if there is one
+def _evaluated(self):
+    return self.ema.module if self.ema else self.step.model
+
+
+Trainer.evaluated = _evaluated  # the network whose results count: the average, if there is one
 
 # %% ../nbs/53_trainer.ipynb #5e3ef1f3
-def tree_points(means:Tensor, # classes in the tangent space, (C, D)
-                n:int, # points wanted
-                c:float=0.1, # the ball has curvature -c
-               )->Tensor: # tangent vectors (≤ n, D), root first
+def tree_points(
+    means: Tensor,  # classes in the tangent space, (C, D)
+    n: int,  # points wanted
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # tangent vectors (≤ n, D), root first
     "Means of the classes under each node of their average-linkage tree, from the root down; then the classes."
     sums, sizes = list(means), [1] * len(means)
     for a, b, *_ in average_linkage(expmap0(means, c), c) if len(means) > 1 else []:
-        sums.append(sums[int(a)] + sums[int(b)]); sizes.append(sizes[int(a)] + sizes[int(b)])
+        sums.append(sums[int(a)] + sums[int(b)])
+        sizes.append(sizes[int(a)] + sizes[int(b)])
     joins = range(len(sums) - 1, len(means) - 1, -1)
     return torch.stack([sums[i] / sizes[i] for i in [*joins, *range(len(means))][:n]])
 
 # %% ../nbs/53_trainer.ipynb #8b3250dd
 @patch
-def start_proxies(self:Trainer, train_set):
+def start_proxies(self: Trainer, train_set):
     "Move class proxies to their classes and hierarchical proxies to a tree of the classes, as the configuration says."
     c, n = self.config, len(train_set.class_names)
     metric = getattr(self.step.metric, "proxies", None) if c.init_class_proxies else None
-    if metric is not None and metric.shape != (n, c.dim): metric = None # not one a class
+    if metric is not None and metric.shape != (n, c.dim):
+        metric = None  # not one a class
     tree = self.step.hier.proxies.weight if c.init_hierarchy and self.step.hier else None
-    if metric is None and tree is None: return
+    if metric is None and tree is None:
+        return
     x, y = embed_everywhere(self.model, train_set, c, progress=False)
-    mean = lambda v: v.new_zeros(n, c.dim).index_add_(0, y, v) / y.bincount(minlength=n).clamp_min(1)[:, None]
+    mean = lambda v: (
+        v.new_zeros(n, c.dim).index_add_(0, y, v) / y.bincount(minlength=n).clamp_min(1)[:, None]
+    )
     with torch.no_grad():
         if metric is not None:
             means = nn.functional.normalize(mean(nn.functional.normalize(x))).to(metric)
-            metric.copy_(torch.where(means.norm(dim=1, keepdim=True) > 0, means * metric.norm(dim=1).mean(), metric))
+            metric.copy_(
+                torch.where(
+                    means.norm(dim=1, keepdim=True) > 0, means * metric.norm(dim=1).mean(), metric
+                )
+            )
         if tree is not None:
             points = tree_points(mean(logmap0(x, c.c))[y.unique()], len(tree), c.c)
-            tree[:len(points)] = points.to(tree)
+            tree[: len(points)] = points.to(tree)
 
 # %% ../nbs/53_trainer.ipynb #242f6fd1
-def embed_everywhere(model, dataset, config:TrainConfig, raw_features:bool=False, progress:bool=True):
+def embed_everywhere(
+    model, dataset, config: TrainConfig, raw_features: bool = False, progress: bool = True
+):
     "Embeddings (N, D) and labels of a dataset, the ranks sharing the work; every picture exactly once."
     device = next(model.parameters()).device
-    broadcast_buffers(model) # or ranks would evaluate different networks
+    broadcast_buffers(model)  # or ranks would evaluate different networks
     part = Subset(Keyed(dataset), list(shard(len(dataset))))
-    x, y = embed(model, part, device=device, workers=config.workers, raw_features=raw_features, progress=progress and is_main())
+    x, y = embed(
+        model,
+        part,
+        device=device,
+        workers=config.workers,
+        raw_features=raw_features,
+        progress=progress and is_main(),
+    )
     return tuple(unshard(t.to(device), len(dataset)).cpu() for t in (x, y))
 
 # %% ../nbs/53_trainer.ipynb #2e0c62f6
 @patch
-def _seeded(self:Trainer, part, f, *args): # dropout and the like, the same whenever it is computed again
+def _seeded(
+    self: Trainer, part, f, *args
+):  # dropout and the like, the same whenever it is computed again
     torch.manual_seed(mix("network", self.config.seed, self.done, rank(), part))
     return f(*args)
 
+
 @patch
-def _backward(self:Trainer, x, y)->dict: # terms of the loss as numbers; gradients are left in the parameters if all are finite
-    g, chunk = torch.Generator().manual_seed(mix("hier", self.config.seed, self.done)), self.config.chunk
+def _backward(
+    self: Trainer, x, y
+) -> dict:  # terms of the loss as numbers; gradients are left in the parameters if all are finite
+    g, chunk = (
+        torch.Generator().manual_seed(mix("hier", self.config.seed, self.done)),
+        self.config.chunk,
+    )
     if not chunk or len(x) <= chunk:
         terms = self._seeded(0, self.parallel, x, y, g)
-        if _finite(row := _numbers(terms)): self.scaler.scale(sum(terms.values())).backward()
+        if _finite(row := _numbers(terms)):
+            self.scaler.scale(sum(terms.values())).backward()
         return row
-    with torch.no_grad(): e = torch.cat([self._seeded(n, self.step.embed, p) for n, p in enumerate(x.split(chunk))])
+    with torch.no_grad():
+        e = torch.cat([self._seeded(n, self.step.embed, p) for n, p in enumerate(x.split(chunk))])
     with self.parallel.no_sync() if world_size() > 1 else nullcontext():
         terms = self.step.terms(e.requires_grad_(), y, g)
-        if not _finite(row := _numbers(terms)): return row
+        if not _finite(row := _numbers(terms)):
+            return row
         self.scaler.scale(sum(terms.values())).backward()
-        for n, (p, d) in enumerate(zip(x.split(chunk), e.grad.split(chunk))): self._seeded(n, self.step.embed, p).backward(d)
+        for n, (p, d) in enumerate(zip(x.split(chunk), e.grad.split(chunk))):
+            self._seeded(n, self.step.embed, p).backward(d)
     if world_size() > 1:
         for p in self.step.parameters():
-            if p.grad is not None: torch.distributed.all_reduce(p.grad); p.grad /= world_size()
+            if p.grad is not None:
+                torch.distributed.all_reduce(p.grad)
+                p.grad /= world_size()
     return row
 
 # %% ../nbs/53_trainer.ipynb #245a2a22
-def _temperature(done, c): # done: from 0 at the first step to 1 at the last
+def _temperature(done, c):  # done: from 0 at the first step to 1 at the last
     start = c.temperature_start or c.temperature
-    return start * (c.temperature / start) ** min(1., done)
+    return start * (c.temperature / start) ** min(1.0, done)
 
-def _numbers(terms): return {k: v.item() for k, v in terms.items()}
-def _finite(row): return all(map(math.isfinite, row.values()))
+
+def _numbers(terms):
+    return {k: v.item() for k, v in terms.items()}
+
+
+def _finite(row):
+    return all(map(math.isfinite, row.values()))
+
 
 @patch
-def take_step(self:Trainer, x, y, index):
+def take_step(self: Trainer, x, y, index):
     "One optimiser step on this rank's part of a batch; appends to `history`."
     c = self.config
     set_lr(self.optimizer, self.done, self.steps, self.per_epoch, c)
@@ -257,24 +421,34 @@ def take_step(self:Trainer, x, y, index):
         row |= self._hier_terms()
     self.history.append(row)
 
-@patch
-def _statistics(self:Trainer): # what a forward pass changes: buffers and their values
-    return [(b, b.clone()) for b in self.step.model.buffers()] if batch_norms(self.step.model) else []
 
 @patch
-def _hier_terms(self:Trainer): # HIER's two halves, without their weight
+def _statistics(self: Trainer):  # what a forward pass changes: buffers and their values
+    return (
+        [(b, b.clone()) for b in self.step.model.buffers()] if batch_norms(self.step.model) else []
+    )
+
+
+@patch
+def _hier_terms(self: Trainer):  # HIER's two halves, without their weight
     terms = getattr(self.step.hier, "last_terms", None) or {}
     return {f"HIER {name}": value.item() for name, value in terms.items()}
 
+
 @patch
-def _gradients_ready(self:Trainer)->bool: # whether all are finite; half precision's scaler may find that its scale was too large, and lower it
+def _gradients_ready(
+    self: Trainer,
+) -> bool:  # whether all are finite; half precision's scaler may find that its scale was too large, and lower it
     self.scaler.unscale_(self.optimizer)
-    gradients = [p.grad for g in self.optimizer.param_groups for p in g["params"] if p.grad is not None]
+    gradients = [
+        p.grad for g in self.optimizer.param_groups for p in g["params"] if p.grad is not None
+    ]
     finite = not gradients or bool(torch.nn.utils.get_total_norm(gradients, math.inf).isfinite())
     return finite or self.scaler.is_enabled() and self.scaler.get_scale() > 1
 
+
 @patch
-def _update(self:Trainer):
+def _update(self: Trainer):
     c, params = self.config, [p for g in self.optimizer.param_groups for p in g["params"]]
     if c.clip_grad_value:
         nn.utils.clip_grad_value_(params, c.clip_grad_value)
@@ -286,26 +460,40 @@ def _update(self:Trainer):
         self.ema.update_parameters(self.step.model)
 
 # %% ../nbs/53_trainer.ipynb #c0a88a89
-_patience = 20 # steps that may be skipped one after the other
+_patience = 20  # steps that may be skipped one after the other
+
 
 @patch
-def _not_a_number(self:Trainer, what, row, index):
+def _not_a_number(self: Trainer, what, row, index):
     "Raise FloatingPointError, or warn, with the pictures that may be at fault."
     where = f"The {what} is not finite at step {self.done} ({', '.join(f'{k} {v:.4g}' for k, v in row.items())}), on {self._suspects(index)}."
-    skipped = 1 + next((n for n, r in enumerate(reversed(self.history)) if "skipped" not in r), len(self.history))
+    skipped = 1 + next(
+        (n for n, r in enumerate(reversed(self.history)) if "skipped" not in r), len(self.history)
+    )
     if self.config.on_nan == "skip" and skipped < _patience:
-        if self.scaler.is_enabled(): # it counts on being asked after every look at the gradients
+        if self.scaler.is_enabled():  # it counts on being asked after every look at the gradients
             self.scaler.update(self.scaler.get_scale())
         if is_main():
             warnings.warn(f"{where} The step is skipped.")
         return
-    kept = f"The last checkpoint in {self.out/'checkpoints'} is from before." if self.out else "No folder was given, so there is no checkpoint."
+    kept = (
+        f"The last checkpoint in {self.out / 'checkpoints'} is from before."
+        if self.out
+        else "No folder was given, so there is no checkpoint."
+    )
     many = f" {skipped} steps in a row were skipped." if self.config.on_nan == "skip" else ""
-    remedy = "look at those pictures" if self.config.on_nan == "skip" else "look at those pictures, or pass on_nan='skip'"
+    remedy = (
+        "look at those pictures"
+        if self.config.on_nan == "skip"
+        else "look at those pictures, or pass on_nan='skip'"
+    )
     raise FloatingPointError(f"{where}{many} {kept}\nLower lr={self.config.lr}, {remedy}.")
 
+
 @patch
-def _suspects(self:Trainer, index, most=8): # pictures without a finite embedding; if all have one, the whole batch
+def _suspects(
+    self: Trainer, index, most=8
+):  # pictures without a finite embedding; if all have one, the whole batch
     rows = gather_uneven(torch.as_tensor(index).to(self.device))
     good = self.step.good_rows
     bad = rows[~good] if len(good) == len(rows) and not good.all() else rows
@@ -317,39 +505,67 @@ def _suspects(self:Trainer, index, most=8): # pictures without a finite embeddin
 import os
 from .checks import check_labels
 
+
 @patch
-def tensors(self:Trainer)->dict:
+def tensors(self: Trainer) -> dict:
     "Everything a checkpoint must hold that is a tensor."
     out = {f"step.{k}": v for k, v in self.step.state_dict().items()}
-    if self.ema: out |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
-    for n, s in self.optimizer.state_dict()["state"].items(): out |= {f"optimizer.{n}.{k}": torch.as_tensor(v) for k, v in s.items() if v is not None}
+    if self.ema:
+        out |= {f"ema.{k}": v for k, v in self.ema.state_dict().items()}
+    for n, s in self.optimizer.state_dict()["state"].items():
+        out |= {f"optimizer.{n}.{k}": torch.as_tensor(v) for k, v in s.items() if v is not None}
     return out
 
+
 @patch
-def facts(self:Trainer)->dict:
+def facts(self: Trainer) -> dict:
     "Everything a checkpoint must hold that is a number or a word."
-    return dict(step=self.done, config=asdict(self.config), world_size=world_size(), training_set=self.training_set, scaler=self.scaler.state_dict(),
-                history=self.history, validation=self.validation)
+    return dict(
+        step=self.done,
+        config=asdict(self.config),
+        world_size=world_size(),
+        training_set=self.training_set,
+        scaler=self.scaler.state_dict(),
+        history=self.history,
+        validation=self.validation,
+    )
 
-def training_set_facts(train_set)->dict: # counts, and a hash each of labels, class names and, where there are any, paths
+
+def training_set_facts(
+    train_set,
+) -> dict:  # counts, and a hash each of labels, class names and, where there are any, paths
     "What tells one training set from another, wherever it lies."
-    labels, names = check_labels(train_set.labels, device="cpu"), list(map(str, train_set.class_names))
+    labels, names = (
+        check_labels(train_set.labels, device="cpu"),
+        list(map(str, train_set.class_names)),
+    )
     paths = [str(p).replace("\\", "/") for p in getattr(train_set, "paths", None) or []]
-    root = len(os.path.commonprefix(paths).rpartition("/")[0]) if paths else 0 # a folder may move
-    return dict(pictures=len(labels), classes=len(names), labels=_hash(labels.long().numpy().tobytes()), class_names=_hash("\0".join(names).encode()),
-                paths=_hash("\0".join(p[root:] for p in paths).encode("utf-8", "surrogateescape")) if len(paths) == len(labels) else None)
+    root = len(os.path.commonprefix(paths).rpartition("/")[0]) if paths else 0  # a folder may move
+    return dict(
+        pictures=len(labels),
+        classes=len(names),
+        labels=_hash(labels.long().numpy().tobytes()),
+        class_names=_hash("\0".join(names).encode()),
+        paths=_hash("\0".join(p[root:] for p in paths).encode("utf-8", "surrogateescape"))
+        if len(paths) == len(labels)
+        else None,
+    )
 
-def _hash(data): return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+def _hash(data):
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 # %% ../nbs/53_trainer.ipynb #41bf08b0
 @patch
-def load_state(self:Trainer, tensors, facts):
+def load_state(self: Trainer, tensors, facts):
     "Continue from what `tensors` and `facts` said."
     part = lambda p: {k.removeprefix(p): v for k, v in tensors.items() if k.startswith(p)}
     average = part("ema.")
     if bool(average) != (self.ema is not None):
-        raise ValueError(f"The checkpoint has {'an' if average else 'no'} average of the weights, and ema_decay={self.config.ema_decay}.\n"
-                         f"Pass {'the ema_decay it was made with' if average else 'ema_decay=0'}.")
+        raise ValueError(
+            f"The checkpoint has {'an' if average else 'no'} average of the weights, and ema_decay={self.config.ema_decay}.\n"
+            f"Pass {'the ema_decay it was made with' if average else 'ema_decay=0'}."
+        )
     self.step.load_state_dict(part("step."))
     if self.ema is not None:
         self.ema.load_state_dict(average)
@@ -362,8 +578,9 @@ def load_state(self:Trainer, tensors, facts):
         self.scaler.load_state_dict(facts["scaler"])
     self.history, self.validation = _with_nan(facts["history"]), facts["validation"]
 
+
 @patch
-def _fits(self:Trainer, tensors): # a sentence if a checkpoint is of another network
+def _fits(self: Trainer, tensors):  # a sentence if a checkpoint is of another network
     mine = {f"step.{k}": tuple(v.shape) for k, v in self.step.state_dict().items()}
     theirs = {k: tuple(v.shape) for k, v in tensors.items() if k.startswith("step.")}
     if mine == theirs:
@@ -372,7 +589,7 @@ def _fits(self:Trainer, tensors): # a sentence if a checkpoint is of another net
     return f"is of another network: {name.removeprefix('step.')} has the shape {theirs.get(name)} there and {mine.get(name)} here"
 
 # %% ../nbs/53_trainer.ipynb #0b63e641
-_stays = { # why -> settings that a run cannot change in the middle
+_stays = {  # why -> settings that a run cannot change in the middle
     "decides which pictures a step sees": "dataset val_fraction batch_size images_per_class seed",
     "makes the network": "backbone backbone_settings freeze_batch_norm sync_batch_norm freeze_patch_embed dim inside",
     "makes the space that all proxies lie in": "c clip_radius",
@@ -380,15 +597,29 @@ _stays = { # why -> settings that a run cannot change in the middle
     "says how the run began": "pretrained init_class_proxies init_hierarchy",
     "owns the state that each parameter has": "optimizer",
 }
-_stays_on_or_off = { # setting that may change, but neither from 0 nor to 0 -> why
+_stays_on_or_off = {  # setting that may change, but neither from 0 nor to 0 -> why
     "ema_decay": "switches an average of the weights on or off, which cannot begin or end in the middle of a run",
-    "loss_weight": "switches the metric loss with its proxies on or off", "hier_weight": "switches HIER with its proxies on or off",
+    "loss_weight": "switches the metric loss with its proxies on or off",
+    "hier_weight": "switches HIER with its proxies on or off",
 }
-_stays_once_validated = {"eval_size", "eval_resize", "recall_ks"} # validations before and after would not compare
-_changes_silently = {"device", "workers", "keep", "save_every", "tensorboard", "wandb", "wandb_project"}
+_stays_once_validated = {
+    "eval_size",
+    "eval_resize",
+    "recall_ks",
+}  # validations before and after would not compare
+_changes_silently = {
+    "device",
+    "workers",
+    "keep",
+    "save_every",
+    "tensorboard",
+    "wandb",
+    "wandb_project",
+}
 # all others change with a notice
 
-def _why_not(name, then, now, validated): # None: it may change
+
+def _why_not(name, then, now, validated):  # None: it may change
     if name in _stays_on_or_off:
         return _stays_on_or_off[name] if bool(then) != bool(now) else None
     if validated and name in _stays_once_validated:
@@ -397,71 +628,115 @@ def _why_not(name, then, now, validated): # None: it may change
 
 # %% ../nbs/53_trainer.ipynb #039ba6c0
 @patch
-def _refuse(self:Trainer, path, tensors, facts, changed):
+def _refuse(self: Trainer, path, tensors, facts, changed):
     "Raise ValueError, with names and values, if a checkpoint is of another run."
     anew = "or start anew in another folder"
-    kept = {k: why for k, (then, now) in changed.items() if then != "unknown" and (why := _why_not(k, then, now, facts["validation"]))}
+    kept = {
+        k: why
+        for k, (then, now) in changed.items()
+        if then != "unknown" and (why := _why_not(k, then, now, facts["validation"]))
+    }
     if kept:
-        differ = "; ".join(f"{k}={changed[k][0]!r}, not {changed[k][1]!r}: it {why}" for k, why in kept.items())
-        raise ValueError(f"{path} was made with {differ}.\nPass {', '.join(f'{k}={changed[k][0]!r}' for k in kept)}, {anew}.")
+        differ = "; ".join(
+            f"{k}={changed[k][0]!r}, not {changed[k][1]!r}: it {why}" for k, why in kept.items()
+        )
+        raise ValueError(
+            f"{path} was made with {differ}.\nPass {', '.join(f'{k}={changed[k][0]!r}' for k in kept)}, {anew}."
+        )
     theirs, mine = facts.get("training_set"), self.training_set
-    other = [k for k in mine if theirs and None not in (theirs.get(k), mine[k]) and theirs[k] != mine[k]]
+    other = [
+        k for k in mine if theirs and None not in (theirs.get(k), mine[k]) and theirs[k] != mine[k]
+    ]
     if other:
-        raise ValueError(f"{path} was made with another training set: {_told(theirs)}, now {_told(mine)}; what differs: {', '.join(other).replace('_', ' ')}.\n"
-                         f"Pass the pictures it was made with, {anew}.")
+        raise ValueError(
+            f"{path} was made with another training set: {_told(theirs)}, now {_told(mine)}; what differs: {', '.join(other).replace('_', ' ')}.\n"
+            f"Pass the pictures it was made with, {anew}."
+        )
     if why := self._fits(tensors):
         raise ValueError(f"{path} {why}.\nPass the configuration it was made with, {anew}.")
     if facts["step"] > self.steps:
-        shorter = f"max_steps={self.config.max_steps}" if self.steps == self.config.max_steps else f"epochs={self.config.epochs}"
-        raise ValueError(f"{path} stands at step {facts['step']}, beyond the {self.steps} steps of {shorter}.\nPass more, {anew}.")
+        shorter = (
+            f"max_steps={self.config.max_steps}"
+            if self.steps == self.config.max_steps
+            else f"epochs={self.config.epochs}"
+        )
+        raise ValueError(
+            f"{path} stands at step {facts['step']}, beyond the {self.steps} steps of {shorter}.\nPass more, {anew}."
+        )
+
 
 @patch
-def _notices(self:Trainer, path, facts, changed)->list: # sentences
+def _notices(self: Trainer, path, facts, changed) -> list:  # sentences
     out = []
     if facts["world_size"] != world_size():
-        out.append(f"{path} was made on {facts['world_size']} ranks and goes on on {world_size()}: the same batches, and up to rounding the same losses, "
-                   "but for dropout, and for BatchNorm that trains by itself on each rank.")
-    other = [f"{k}: {then if then == 'unknown' else repr(then)} -> {now!r}" for k, (then, now) in changed.items() if k not in _changes_silently]
+        out.append(
+            f"{path} was made on {facts['world_size']} ranks and goes on on {world_size()}: the same batches, and up to rounding the same losses, "
+            "but for dropout, and for BatchNorm that trains by itself on each rank."
+        )
+    other = [
+        f"{k}: {then if then == 'unknown' else repr(then)} -> {now!r}"
+        for k, (then, now) in changed.items()
+        if k not in _changes_silently
+    ]
     if other:
-        out.append(f"The run goes on with other settings than {path} was made with: {'; '.join(other)}.")
+        out.append(
+            f"The run goes on with other settings than {path} was made with: {'; '.join(other)}."
+        )
     if not facts.get("training_set"):
-        out.append(f"{path} does not say which training set it was made with; it is taken to be this one, of {_told(self.training_set)}.")
+        out.append(
+            f"{path} does not say which training set it was made with; it is taken to be this one, of {_told(self.training_set)}."
+        )
     return out
 
 # %% ../nbs/53_trainer.ipynb #f2e10c77
 from .distributed import broadcast_from_main, on_every_rank
 
+
 @patch
-def resume(self:Trainer)->bool: # whether there was something to continue
+def resume(self: Trainer) -> bool:  # whether there was something to continue
     "Continue from the newest whole checkpoint in the main rank's `out_dir`; ValueError on all ranks if it is of another run."
     found = broadcast_from_main(self._found)
     if found is None:
         return False
     tensors, facts, changed, training_set = found
+
     def load():
         if self.training_set != training_set:
-            raise ValueError(f"Rank {rank()} trains on {_told(self.training_set)}, and the main rank on {_told(training_set)}, which is not the same.\n"
-                             "Give all ranks the same training set.")
+            raise ValueError(
+                f"Rank {rank()} trains on {_told(self.training_set)}, and the main rank on {_told(training_set)}, which is not the same.\n"
+                "Give all ranks the same training set."
+            )
         self.load_state(tensors, facts)
+
     on_every_rank(load)
     self.changed = changed
     return True
 
-def _with_nan(history): # rows of skipped steps, whose NaN became null in JSON
-    return [{name: math.nan if value is None else value for name, value in row.items()} for row in history]
 
-def check_finite(tensors:dict):
+def _with_nan(history):  # rows of skipped steps, whose NaN became null in JSON
+    return [
+        {name: math.nan if value is None else value for name, value in row.items()}
+        for row in history
+    ]
+
+
+def check_finite(tensors: dict):
     "Raise FloatingPointError if one of the tensors holds NaN or infinity: what is whole on disk is not replaced by them."
     bad = [name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
     if bad:
-        raise FloatingPointError(f"{len(bad)} of {len(tensors)} tensors hold NaN or infinite values, e.g. {bad[0]}; nothing was saved, and what was saved before "
-                                 "is untouched.\nGo on from the last checkpoint with a lower lr.")
+        raise FloatingPointError(
+            f"{len(bad)} of {len(tensors)} tensors hold NaN or infinite values, e.g. {bad[0]}; nothing was saved, and what was saved before "
+            "is untouched.\nGo on from the last checkpoint with a lower lr."
+        )
+
 
 @patch
-def _found(self:Trainer): # on the main rank: what to continue from; warns, or raises ValueError, if it was made otherwise
+def _found(
+    self: Trainer,
+):  # on the main rank: what to continue from; warns, or raises ValueError, if it was made otherwise
     if self.out is None:
         raise ValueError("resume=True needs the folder of the run.\nPass out_dir.")
-    found = load_checkpoint(self.out/"checkpoints")
+    found = load_checkpoint(self.out / "checkpoints")
     if found is None:
         return None
     tensors, facts, path = found
@@ -471,63 +746,105 @@ def _found(self:Trainer): # on the main rank: what to continue from; warns, or r
         warnings.warn(notice, stacklevel=4)
     return tensors, facts, changed, self.training_set
 
-def _changes(then, config)->dict: # name -> (value of the checkpoint, value now); what the checkpoint did not know is compared with its default
+
+def _changes(
+    then, config
+) -> dict:  # name -> (value of the checkpoint, value now); what the checkpoint did not know is compared with its default
     now, defaults = (json.loads(json.dumps(asdict(c))) for c in (config, TrainConfig()))
     return {k: (then.get(k, "unknown"), v) for k, v in now.items() if then.get(k, defaults[k]) != v}
 
-def _told(training_set): return f"{training_set['pictures']} pictures of {training_set['classes']} classes"
+
+def _told(training_set):
+    return f"{training_set['pictures']} pictures of {training_set['classes']} classes"
+
 
 @patch
-def save(self:Trainer):
+def save(self: Trainer):
     "A checkpoint, by the main rank, if there is a folder. Raises FloatingPointError rather than save weights that are not finite."
     tensors = self.tensors()
     check_finite(tensors)
     if self.out and is_main():
-        return save_checkpoint(self.out/"checkpoints", self.done, tensors, self.facts(), self.config.keep)
+        return save_checkpoint(
+            self.out / "checkpoints", self.done, tensors, self.facts(), self.config.keep
+        )
 
 # %% ../nbs/53_trainer.ipynb #7439d0c4
 @contextmanager
 def _stop_signals(self):
-    if threading.current_thread() is not threading.main_thread(): yield; return # signals belong to the main thread
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return  # signals belong to the main thread
+
     def ask(number, frame):
-        signal.signal(number, old[number]); self.stopping = number
+        signal.signal(number, old[number])
+        self.stopping = number
+
     old = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
-    try: yield
+    try:
+        yield
     finally:
-        for n, h in old.items(): signal.signal(n, h)
+        for n, h in old.items():
+            signal.signal(n, h)
+
 
 @patch
-def _agree_to_stop(self:Trainer)->bool:
-    if world_size() == 1: return self.stopping is not None
+def _agree_to_stop(self: Trainer) -> bool:
+    if world_size() == 1:
+        return self.stopping is not None
     flag = torch.tensor([self.stopping or 0], device=self.device)
     torch.distributed.all_reduce(flag, torch.distributed.ReduceOp.MAX)
-    if flag.item(): self.stopping = int(flag.item())
+    if flag.item():
+        self.stopping = int(flag.item())
     return bool(flag.item())
 
+
 @patch
-def _leave(self:Trainer):
+def _leave(self: Trainer):
     self.save()
-    if self.stopping == signal.SIGINT: raise KeyboardInterrupt(f"Stopped after step {self.done}; resume=True continues.")
+    if self.stopping == signal.SIGINT:
+        raise KeyboardInterrupt(f"Stopped after step {self.done}; resume=True continues.")
     raise SystemExit(128 + self.stopping)
 
 # %% ../nbs/53_trainer.ipynb #87e35a45
 @patch
-def fit(self:Trainer, after_epoch=None, progress:bool=True):
+def fit(self: Trainer, after_epoch=None, progress: bool = True):
     "From where the trainer stands to the last step; `after_epoch(trainer, epoch)` is called after each epoch."
     c, t = self.config, time.time()
-    with self.logging(), tqdm(total=self.steps, initial=self.done, desc="training", unit="step", disable=not (progress and is_main())) as bar, _stop_signals(self):
+    with (
+        self.logging(),
+        tqdm(
+            total=self.steps,
+            initial=self.done,
+            desc="training",
+            unit="step",
+            disable=not (progress and is_main()),
+        ) as bar,
+        _stop_signals(self),
+    ):
         while self.done < self.steps:
             epoch = self.done // self.per_epoch
-            self.sampler.set_epoch(epoch, self.done % self.per_epoch); self.parallel.train()
+            self.sampler.set_epoch(epoch, self.done % self.per_epoch)
+            self.parallel.train()
             for x, y, index in self.loader:
                 self.take_step(x, y, index)
                 speed = self.speed = c.batch_size / max(1e-9, time.time() - t)
                 t = time.time()
-                bar.update(); bar.set_postfix({k: f"{v:.3f}" for k, v in self.history[-1].items()} | {"epoch": epoch + 1, "img/s": f"{speed:.0f}"}, refresh=False)
-                self.log(self.history[-1] | {"images per second": speed, "learning rate": self.optimizer.param_groups[0]["lr"]})
+                bar.update()
+                bar.set_postfix(
+                    {k: f"{v:.3f}" for k, v in self.history[-1].items()}
+                    | {"epoch": epoch + 1, "img/s": f"{speed:.0f}"},
+                    refresh=False,
+                )
+                self.log(
+                    self.history[-1]
+                    | {
+                        "images per second": speed,
+                        "learning rate": self.optimizer.param_groups[0]["lr"],
+                    }
+                )
                 self._tell()
                 if self.done % self.per_epoch == 0 or self.done >= self.steps:
-                    break # the epoch ends as it would have ended, and a stop waits for that
+                    break  # the epoch ends as it would have ended, and a stop waits for that
                 if self._agree_to_stop():
                     self._leave()
             if after_epoch:
@@ -535,40 +852,52 @@ def fit(self:Trainer, after_epoch=None, progress:bool=True):
                 t = time.time()
             self._tell(True)
             if (epoch + 1) % c.save_every == 0 or self.done >= self.steps:
-                self.flush_log() # what is logged reaches as far as the checkpoint
+                self.flush_log()  # what is logged reaches as far as the checkpoint
                 self.save()
             if self._agree_to_stop():
                 self._leave()
 
 # %% ../nbs/53_trainer.ipynb #ccf568fd
 @patch
-def _tell(self:Trainer, now=False):
+def _tell(self: Trainer, now=False):
     soon = time.time() < getattr(self, "told", 0) + 2
     if not (self.out and is_main()) or soon and not now:
         return
     self.told = time.time()
-    about = dict(step=self.done, steps=self.steps, epoch=(self.done - 1) // self.per_epoch + 1, epochs=self.config.epochs,
-                 time=self.told, images_per_second=getattr(self, "speed", None))
-    recall = {f"recall_at_{k}": v for k, v in self.validation[-1]["recall"].items()} if self.validation else {}
-    with suppress(OSError): # a full disk must not end the run
-        write_json(self.out/"progress.json", about | self.history[-1] | recall)
+    about = dict(
+        step=self.done,
+        steps=self.steps,
+        epoch=(self.done - 1) // self.per_epoch + 1,
+        epochs=self.config.epochs,
+        time=self.told,
+        images_per_second=getattr(self, "speed", None),
+    )
+    recall = (
+        {f"recall_at_{k}": v for k, v in self.validation[-1]["recall"].items()}
+        if self.validation
+        else {}
+    )
+    with suppress(OSError):  # a full disk must not end the run
+        write_json(self.out / "progress.json", about | self.history[-1] | recall)
 
 # %% ../nbs/53_trainer.ipynb #e3764aeb
 @patch
-def log(self:Trainer, row:dict, step:int|None=None):
+def log(self: Trainer, row: dict, step: int | None = None):
     "Numbers for TensorBoard and W&B, at a step; the trainer's own if none is given. Outside of `logging` and on other ranks, nothing."
     for writer in getattr(self, "writers", None) or ():
         writer.write(row, self.done if step is None else step)
 
+
 @patch
-def flush_log(self:Trainer):
+def flush_log(self: Trainer):
     "What was logged is on disk afterwards."
     for writer in getattr(self, "writers", None) or ():
         writer.flush()
 
+
 @patch
 @contextmanager
-def logging(self:Trainer):
+def logging(self: Trainer):
     "While the block runs, `log` reaches TensorBoard and W&B; both are closed however it ends. A block inside another is part of it."
     if getattr(self, "writers", None) is not None:
         yield
@@ -585,25 +914,37 @@ def logging(self:Trainer):
         for writer in writers:
             writer.close(exit_code)
 
-def _open_writers(trainer, writers): # one after another, so that those which are open are closed if the next fails
+
+def _open_writers(
+    trainer, writers
+):  # one after another, so that those which are open are closed if the next fails
     if trainer.config.tensorboard:
         try:
             from torch.utils.tensorboard import SummaryWriter
-        except ImportError: # it is optional
+        except ImportError:  # it is optional
             pass
         else:
-            writers.append(_Writer("TensorBoard", lambda: _Board(SummaryWriter, trainer), Exception))
+            writers.append(
+                _Writer("TensorBoard", lambda: _Board(SummaryWriter, trainer), Exception)
+            )
     if trainer.config.wandb:
         try:
             import wandb
         except ImportError:
-            raise ImportError("wandb is missing.\nRun `pip install wandb`, or pass wandb=False.") from None
-        writers.append(_Writer("Weights & Biases", lambda: _WandbRun(wandb, trainer), OSError)) # a wrong setting is told before training starts
+            raise ImportError(
+                "wandb is missing.\nRun `pip install wandb`, or pass wandb=False."
+            ) from None
+        writers.append(
+            _Writer("Weights & Biases", lambda: _WandbRun(wandb, trainer), OSError)
+        )  # a wrong setting is told before training starts
 
 # %% ../nbs/53_trainer.ipynb #8e1f4c22
 class _Writer:
     "A writer that may fail: the first failure is told, and then it is left alone."
-    def __init__(self, name, create, harmless): # create() -> an object with log, flush, close; what may go wrong in it
+
+    def __init__(
+        self, name, create, harmless
+    ):  # create() -> an object with log, flush, close; what may go wrong in it
         self.name, self.inner = name, None
         try:
             self.inner = create()
@@ -618,7 +959,7 @@ class _Writer:
         if self.inner:
             self._try(self.inner.flush)
 
-    def close(self, exit_code): # 0: the run came to its end
+    def close(self, exit_code):  # 0: the run came to its end
         inner = self.inner
         if inner:
             self._try(inner.close, exit_code)
@@ -635,23 +976,37 @@ class _Writer:
                     inner.close(1)
 
     def _tell(self, e):
-        warnings.warn(f"{self.name} cannot write its curves: {str(e) or type(e).__name__}. Training goes on without them.", stacklevel=2)
+        warnings.warn(
+            f"{self.name} cannot write its curves: {str(e) or type(e).__name__}. Training goes on without them.",
+            stacklevel=2,
+        )
+
 
 class _Board:
     "TensorBoard's file. Steps after the one where the trainer stands, of a run that was cut off there, are taken back."
+
     def __init__(self, SummaryWriter, trainer):
-        folder = trainer.out/"tensorboard"
-        over = trainer.done >= trainer.steps # then only what comes after training is logged, perhaps for the second time
-        self.last, self.known = trainer.done, _logged_names(folder, trainer.done) if over and folder.is_dir() else set()
+        folder = trainer.out / "tensorboard"
+        over = (
+            trainer.done >= trainer.steps
+        )  # then only what comes after training is logged, perhaps for the second time
+        self.last, self.known = (
+            trainer.done,
+            _logged_names(folder, trainer.done) if over and folder.is_dir() else set(),
+        )
         self.hook = threading.excepthook
         threading.excepthook = self._thread_failed
         try:
-            self.board = SummaryWriter(str(folder), purge_step=trainer.done + 1 if trainer.done else 0)
+            self.board = SummaryWriter(
+                str(folder), purge_step=trainer.done + 1 if trainer.done else 0
+            )
         except BaseException:
             threading.excepthook = self.hook
             raise
 
-    def _thread_failed(self, args): # it writes in a thread; what fails there is raised here by the next call
+    def _thread_failed(
+        self, args
+    ):  # it writes in a thread; what fails there is raised here by the next call
         if not type(args.thread).__module__.startswith("tensorboard"):
             self.hook(args)
 
@@ -669,32 +1024,48 @@ class _Board:
         finally:
             threading.excepthook = self.hook
 
-def _logged_names(folder, step): # that have a value at a step
+
+def _logged_names(folder, step):  # that have a value at a step
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
     board = EventAccumulator(str(folder), size_guidance=dict(scalars=0))
     board.Reload()
-    return {name for name in board.Tags()["scalars"] if any(event.step == step for event in board.Scalars(name))}
+    return {
+        name
+        for name in board.Tags()["scalars"]
+        if any(event.step == step for event in board.Scalars(name))
+    }
+
 
 class _WandbRun:
     "A run at Weights & Biases; its id is kept in `wandb.json`, so that a resumed run is the same one there."
+
     def __init__(self, wandb, trainer):
-        path, project = trainer.out/"wandb.json", trainer.config.wandb_project
+        path, project = trainer.out / "wandb.json", trainer.config.wandb_project
         known = _read_wandb(path)
         name = known["id"] if known.get("project") == project else uuid.uuid4().hex[:12]
-        with suppress(OSError): # on a full disk the run begins all the same
+        with suppress(OSError):  # on a full disk the run begins all the same
             write_json(path, dict(id=name, project=project))
-        self.run = wandb.init(project=project, id=name, dir=str(trainer.out), config=asdict(trainer.config), resume="allow", allow_val_change=True)
+        self.run = wandb.init(
+            project=project,
+            id=name,
+            dir=str(trainer.out),
+            config=asdict(trainer.config),
+            resume="allow",
+            allow_val_change=True,
+        )
 
     def log(self, row, step):
         self.run.log(row, step=step)
 
-    def flush(self): # it sends by itself
+    def flush(self):  # it sends by itself
         pass
 
     def close(self, exit_code):
         self.run.finish(exit_code=exit_code)
 
-def _read_wandb(path): # {} if there is none
+
+def _read_wandb(path):  # {} if there is none
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -16,46 +16,70 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from . import __version__
 from .checkpoints import checkpoints
-from .config import TrainConfig, cast_value, load_config, make_config, parse_words, read_values
+from hier_nb.config import (
+    TrainConfig,
+    cast_value,
+    load_config,
+    make_config,
+    parse_words,
+    read_values,
+)
 from .datasets import load_dataset
 from .distributed import is_main, launch, process_group, world_size
 from .files import to_json, write_atomic, write_json, write_tensors
 from .metrics import retrieval_report
 from .pictures import create_transform
 from .trainer import Trainer, configured_model, embed_everywhere, mix
+
 _all_ = ["TrainConfig"]
 
 # %% ../nbs/54_training.ipynb #6996e067
-def evaluate(model, dataset, config:TrainConfig, raw_features:bool=False, progress:bool=True)->tuple: # report, embeddings, labels
+def evaluate(
+    model, dataset, config: TrainConfig, raw_features: bool = False, progress: bool = True
+) -> tuple:  # report, embeddings, labels
     "Report {'recall': {k: ·}, 'nearest': {level: ·}} with embeddings and labels. Raw features are compared by cosine."
     x, y = embed_everywhere(model, dataset, config, raw_features, progress)
     return _report(x, y, dataset, config, 0 if raw_features else config.c), x, y
 
-def _report(x, y, dataset, config, c): return retrieval_report(x, y, getattr(dataset, "taxonomy", None), getattr(dataset, "is_query", None), _ks(config, dataset), c)
 
-def _ks(config, dataset): # K's that the gallery can answer
+def _report(x, y, dataset, config, c):
+    return retrieval_report(
+        x,
+        y,
+        getattr(dataset, "taxonomy", None),
+        getattr(dataset, "is_query", None),
+        _ks(config, dataset),
+        c,
+    )
+
+
+def _ks(config, dataset):  # K's that the gallery can answer
     q = getattr(dataset, "is_query", None)
     n = len(dataset) - 1 if q is None else int((~q).sum())
     return tuple(k for k in config.recall_ks if k <= n) or (1,)
 
 # %% ../nbs/54_training.ipynb #ea2b9c0b
-def hold_out(dataset, # with `.labels`, `.class_names`, `.subset`
-             fraction:float, # of its classes
-             seed:int=0,
-            )->tuple: # dataset without them, dataset of them; classes numbered anew in both
+def hold_out(
+    dataset,  # with `.labels`, `.class_names`, `.subset`
+    fraction: float,  # of its classes
+    seed: int = 0,
+) -> tuple:  # dataset without them, dataset of them; classes numbered anew in both
     "Split a training set by classes."
     n = len(dataset.class_names)
     k = max(1, round(fraction * n))
-    if n - k < 2: raise ValueError(f"val_fraction={fraction} leaves {n - k} of {n} classes to train on.\nPass a smaller fraction.")
+    if n - k < 2:
+        raise ValueError(
+            f"val_fraction={fraction} leaves {n - k} of {n} classes to train on.\nPass a smaller fraction."
+        )
     order = torch.randperm(n, generator=torch.Generator().manual_seed(mix("hold out", seed)))
     return dataset.of_classes(order[k:].sort().values), dataset.of_classes(order[:k].sort().values)
 
 # %% ../nbs/54_training.ipynb #eff90939
 @patch
-def validate(self:Trainer, val_set, progress:bool=True)->dict:
+def validate(self: Trainer, val_set, progress: bool = True) -> dict:
     "Report on held-out classes, remembered with its epoch; the best weights so far are kept beside the checkpoints."
     report = evaluate(self.evaluated, val_set, self.config, progress=progress)[0]
-    first = lambda v: next(iter(v["recall"].values())) # at the smallest K
+    first = lambda v: next(iter(v["recall"].values()))  # at the smallest K
     best = max(map(first, self.validation), default=-1)
     self.validation.append(json.loads(json.dumps(dict(step=self.done, **report))))
     self.log(_scalars("validation", report))
@@ -63,16 +87,20 @@ def validate(self:Trainer, val_set, progress:bool=True)->dict:
         _save_best(self)
     return report
 
-def _save_best(trainer): # the file holds the best weights or is not there
-    path = trainer.out/"best.safetensors"
+
+def _save_best(trainer):  # the file holds the best weights or is not there
+    path = trainer.out / "best.safetensors"
     try:
         write_tensors(path, trainer.evaluated.state_dict(), step=trainer.done)
     except OSError as e:
         with suppress(OSError):
             path.unlink(missing_ok=True)
-        warnings.warn(f"The best weights so far, of step {trainer.done}, could not be written to {path}: {e}. Training goes on; they are not judged at the end.")
+        warnings.warn(
+            f"The best weights so far, of step {trainer.done}, could not be written to {path}: {e}. Training goes on; they are not judged at the end."
+        )
 
-def _scalars(name, report): # of a report, for curves
+
+def _scalars(name, report):  # of a report, for curves
     recall = {f"{name}/recall_at_{k}": v for k, v in report["recall"].items()}
     return recall | {f"{name}/nearest_{level}": v for level, v in report["nearest"].items()}
 
@@ -80,82 +108,174 @@ def _scalars(name, report): # of a report, for curves
 @dataclass
 class TrainResult:
     "What `train` returns; the same is on disk in `out_dir`."
-    config:TrainConfig
-    raw:dict # Recall@K and neighbour agreement of the backbone's features before training
-    before:dict # of the embeddings before training
-    after:dict # of the embeddings after training, last weights
-    history:list # one dict per step
-    embeddings:Tensor # of the evaluation pictures, (N, D), in the ball
-    labels:Tensor # (N,)
-    proxies:Tensor|None # hierarchical proxies, (P, D), in the ball
-    model:nn.Module = field(repr=False)
-    dataset:object = field(repr=False) # the evaluation split
-    seconds:float = 0.0 # of training in this process, without evaluation
-    validation:list = field(default_factory=list) # a report per validation
-    chosen:dict|None = None # on the evaluation split, of the weights that validation chose
-    unsaved:str = "" # which files could not be written, and how to get them
 
-def environment()->dict:
+    config: TrainConfig
+    raw: dict  # Recall@K and neighbour agreement of the backbone's features before training
+    before: dict  # of the embeddings before training
+    after: dict  # of the embeddings after training, last weights
+    history: list  # one dict per step
+    embeddings: Tensor  # of the evaluation pictures, (N, D), in the ball
+    labels: Tensor  # (N,)
+    proxies: Tensor | None  # hierarchical proxies, (P, D), in the ball
+    model: nn.Module = field(repr=False)
+    dataset: object = field(repr=False)  # the evaluation split
+    seconds: float = 0.0  # of training in this process, without evaluation
+    validation: list = field(default_factory=list)  # a report per validation
+    chosen: dict | None = None  # on the evaluation split, of the weights that validation chose
+    unsaved: str = ""  # which files could not be written, and how to get them
+
+
+def environment() -> dict:
     "Versions and hardware, to stand beside numbers."
-    try: revision = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent if "__file__" in globals() else ".", timeout=5).stdout.strip() or None
-    except (OSError, subprocess.SubprocessError): revision = None
-    return dict(hier_nb=__version__, revision=revision, torch=torch.__version__, timm=timm.__version__, python=platform.python_version(), cpus=os.cpu_count(),
-                threads=torch.get_num_threads(), gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None, ranks=world_size())
+    try:
+        revision = (
+            subprocess.run(
+                ["git", "rev-parse", "HEAD"],
+                capture_output=True,
+                text=True,
+                cwd=Path(__file__).parent if "__file__" in globals() else ".",
+                timeout=5,
+            ).stdout.strip()
+            or None
+        )
+    except (OSError, subprocess.SubprocessError):
+        revision = None
+    return dict(
+        hier_nb=__version__,
+        revision=revision,
+        torch=torch.__version__,
+        timm=timm.__version__,
+        python=platform.python_version(),
+        cpus=os.cpu_count(),
+        threads=torch.get_num_threads(),
+        gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        ranks=world_size(),
+    )
 
 # %% ../nbs/54_training.ipynb #222c0ba0
-def save_result(r:TrainResult, out):
+def save_result(r: TrainResult, out):
     "weights.safetensors, embeddings.safetensors (embeddings, labels, proxies) and, once these are there, result.json."
     for _, write in _results(r, Path(out)):
         write()
 
-def _results(r, out): # names of the files, and what writes them; config.yaml first, so that an older result.json does not pass for this run's
-    tensors = dict(embeddings=r.embeddings, labels=r.labels) | ({} if r.proxies is None else dict(proxies=r.proxies))
-    about = dict(config=asdict(r.config), dataset=getattr(r.dataset, "name", ""), raw_features=r.raw, before=r.before, after=r.after, chosen_by_validation=r.chosen,
-                 validation=r.validation, seconds=r.seconds, history=r.history, paths=list(getattr(r.dataset, "paths", [])), environment=environment())
-    return [("config.yaml", lambda: write_atomic(out/"config.yaml", r.config.save)),
-            ("weights.safetensors", lambda: write_tensors(out/"weights.safetensors", r.model.state_dict())),
-            ("embeddings.safetensors", lambda: write_tensors(out/"embeddings.safetensors", tensors, c=r.config.c)),
-            ("result.json", lambda: write_json(out/"result.json", about))]
 
-def load_result(out_dir, # of a finished run
-                dataset=None, # instead of the configured evaluation split
-               )->TrainResult:
+def _results(
+    r, out
+):  # names of the files, and what writes them; config.yaml first, so that an older result.json does not pass for this run's
+    tensors = dict(embeddings=r.embeddings, labels=r.labels) | (
+        {} if r.proxies is None else dict(proxies=r.proxies)
+    )
+    about = dict(
+        config=asdict(r.config),
+        dataset=getattr(r.dataset, "name", ""),
+        raw_features=r.raw,
+        before=r.before,
+        after=r.after,
+        chosen_by_validation=r.chosen,
+        validation=r.validation,
+        seconds=r.seconds,
+        history=r.history,
+        paths=list(getattr(r.dataset, "paths", [])),
+        environment=environment(),
+    )
+    return [
+        ("config.yaml", lambda: write_atomic(out / "config.yaml", r.config.save)),
+        (
+            "weights.safetensors",
+            lambda: write_tensors(out / "weights.safetensors", r.model.state_dict()),
+        ),
+        (
+            "embeddings.safetensors",
+            lambda: write_tensors(out / "embeddings.safetensors", tensors, c=r.config.c),
+        ),
+        ("result.json", lambda: write_json(out / "result.json", about)),
+    ]
+
+
+def load_result(
+    out_dir,  # of a finished run
+    dataset=None,  # instead of the configured evaluation split
+) -> TrainResult:
     "Read a run back from its folder."
     from safetensors.torch import load_file
+
     out = Path(out_dir)
     r = _read_result(out)
-    t = load_file(out/"embeddings.safetensors")
+    t = load_file(out / "embeddings.safetensors")
     config = make_config(**r["config"])
     model = configured_model(config, pretrained=False)
-    model.load_state_dict(load_file(out/"weights.safetensors"))
+    model.load_state_dict(load_file(out / "weights.safetensors"))
     model.eval()
     whole = lambda d: d and {**d, "recall": {int(k): v for k, v in d["recall"].items()}}
-    return TrainResult(config, whole(r["raw_features"]), whole(r["before"]), whole(r["after"]), r["history"], t["embeddings"], t["labels"], t.get("proxies"), model,
-                       dataset or load_split(config, "eval"), r["seconds"], r["validation"], whole(r["chosen_by_validation"]))
+    return TrainResult(
+        config,
+        whole(r["raw_features"]),
+        whole(r["before"]),
+        whole(r["after"]),
+        r["history"],
+        t["embeddings"],
+        t["labels"],
+        t.get("proxies"),
+        model,
+        dataset or load_split(config, "eval"),
+        r["seconds"],
+        r["validation"],
+        whole(r["chosen_by_validation"]),
+    )
 
-def _read_result(out): # result.json, if it is of the run in this folder
-    missing = next((name for name in ("result.json", "weights.safetensors", "embeddings.safetensors") if not (out/name).is_file()), None)
+
+def _read_result(out):  # result.json, if it is of the run in this folder
+    missing = next(
+        (
+            name
+            for name in ("result.json", "weights.safetensors", "embeddings.safetensors")
+            if not (out / name).is_file()
+        ),
+        None,
+    )
     if missing:
-        before = [p.name for p in _previous(out) if (p/"result.json").is_file()]
+        before = [p.name for p in _previous(out) if (p / "result.json").is_file()]
         earlier = f" An earlier run is in {', '.join(before)}." if before else ""
-        raise FileNotFoundError(f"There is no finished run in {out}: {missing} is missing.\nTrain first, or resume it.{earlier}")
-    r = json.loads((out/"result.json").read_text(encoding="utf-8"))
-    other = _other_settings(r["config"], out/"config.yaml")
+        raise FileNotFoundError(
+            f"There is no finished run in {out}: {missing} is missing.\nTrain first, or resume it.{earlier}"
+        )
+    r = json.loads((out / "result.json").read_text(encoding="utf-8"))
+    other = _other_settings(r["config"], out / "config.yaml")
     if other:
-        raise ValueError(f"The result in {out} is not of the run that was begun there: {', '.join(other)}.\n"
-                         "Resume that run to its end, or put back the config.yaml of the result.")
+        raise ValueError(
+            f"The result in {out} is not of the run that was begun there: {', '.join(other)}.\n"
+            "Resume that run to its end, or put back the config.yaml of the result."
+        )
     numbers = ("raw_features", "before", "after", "chosen_by_validation", "history", "validation")
     return {k: _as_nan(v) if k in numbers and v is not None else v for k, v in r.items()}
 
-_beside = ("data_root", "device", "workers", "tensorboard", "wandb", "wandb_project", "save_every", "keep") # decide nothing about a result
 
-def _other_settings(config, path): # of a result, where its folder's configuration says something else; a field that only one of them has is left alone
+_beside = (
+    "data_root",
+    "device",
+    "workers",
+    "tensorboard",
+    "wandb",
+    "wandb_project",
+    "save_every",
+    "keep",
+)  # decide nothing about a result
+
+
+def _other_settings(
+    config, path
+):  # of a result, where its folder's configuration says something else; a field that only one of them has is left alone
     if not path.is_file():
         return []
     begun = json.loads(to_json(read_values(path) or {}))
-    return [f"it has {k}={v!r}, config.yaml {k}={begun[k]!r}" for k, v in config.items() if k in begun and k not in _beside and begun[k] != v]
+    return [
+        f"it has {k}={v!r}, config.yaml {k}={begun[k]!r}"
+        for k, v in config.items()
+        if k in begun and k not in _beside and begun[k] != v
+    ]
 
-def _as_nan(value): # null stood for a number that is not finite
+
+def _as_nan(value):  # null stood for a number that is not finite
     if isinstance(value, dict):
         return {k: _as_nan(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -163,57 +283,94 @@ def _as_nan(value): # null stood for a number that is not finite
     return math.nan if value is None else value
 
 # %% ../nbs/54_training.ipynb #82affee8
-def load_split(config:TrainConfig, split:str):
+def load_split(config: TrainConfig, split: str):
     "A split of the configured dataset with its transform."
     cfg, train = timm.get_pretrained_cfg(config.backbone), split == "train"
-    t = create_transform(train, config.image_size if train else config.eval_size, cfg.mean, cfg.std, config.augmentation, config.min_scale, config.eval_resize)
-    return load_dataset(config.dataset, config.data_root, split, t, workers=config.workers, **config.data_settings)
+    t = create_transform(
+        train,
+        config.image_size if train else config.eval_size,
+        cfg.mean,
+        cfg.std,
+        config.augmentation,
+        config.min_scale,
+        config.eval_resize,
+    )
+    return load_dataset(
+        config.dataset, config.data_root, split, t, workers=config.workers, **config.data_settings
+    )
 
 # %% ../nbs/54_training.ipynb #343ec4f8
-def train(config:TrainConfig, # everything that decides the run
-          out_dir=None, # folder for configuration, checkpoints, weights, embeddings, result; None: nothing is written
-          train_set=None, # instead of the configured dataset's training split
-          eval_set=None, # instead of its evaluation split
-          progress:bool=True,
-          resume:bool=False, # continue from the newest checkpoint in out_dir, or start if there is none
-          ranks:int=1, # processes to start on this machine; under torchrun leave 1
-         )->TrainResult:
+def train(
+    config: TrainConfig,  # everything that decides the run
+    out_dir=None,  # folder for configuration, checkpoints, weights, embeddings, result; None: nothing is written
+    train_set=None,  # instead of the configured dataset's training split
+    eval_set=None,  # instead of its evaluation split
+    progress: bool = True,
+    resume: bool = False,  # continue from the newest checkpoint in out_dir, or start if there is none
+    ranks: int = 1,  # processes to start on this machine; under torchrun leave 1
+) -> TrainResult:
     "Train, and report retrieval on unseen classes before and after. Interrupted, it saves a checkpoint first."
     result = _run(config, out_dir, train_set, eval_set, progress, resume, ranks)
     if result.unsaved:
         warnings.warn(result.unsaved, stacklevel=2)
     return result
 
+
 def _run(config, out_dir, train_set=None, eval_set=None, progress=True, resume=False, ranks=1):
     config.check()
     if ranks > 1:
-        if out_dir is None: raise ValueError(f"ranks={ranks} bring their result back through a folder.\nPass out_dir.")
-        returned = launch(_train_rank, config, str(out_dir), train_set, eval_set, progress, resume, ranks=ranks)
-        return load_result(out_dir, eval_set) if returned[0] is None else _unpacked(returned[0], eval_set)
-    with process_group(config.device): return _train(config, out_dir, train_set, eval_set, progress, resume)
+        if out_dir is None:
+            raise ValueError(
+                f"ranks={ranks} bring their result back through a folder.\nPass out_dir."
+            )
+        returned = launch(
+            _train_rank, config, str(out_dir), train_set, eval_set, progress, resume, ranks=ranks
+        )
+        return (
+            load_result(out_dir, eval_set)
+            if returned[0] is None
+            else _unpacked(returned[0], eval_set)
+        )
+    with process_group(config.device):
+        return _train(config, out_dir, train_set, eval_set, progress, resume)
 
-def _train_rank(config, out_dir, train_set, eval_set, progress, resume): # what the folder could not take, or None
+
+def _train_rank(
+    config, out_dir, train_set, eval_set, progress, resume
+):  # what the folder could not take, or None
     result = _train(config, out_dir, train_set, eval_set, progress, resume)
     if not result.unsaved:
         return None
     weights = {k: v.cpu() for k, v in result.model.state_dict().items()}
-    return {f.name: getattr(result, f.name) for f in fields(result) if f.name not in ("model", "dataset")} | dict(weights=weights)
+    return {
+        f.name: getattr(result, f.name)
+        for f in fields(result)
+        if f.name not in ("model", "dataset")
+    } | dict(weights=weights)
 
-def _unpacked(values, eval_set): # a result that came through memory
+
+def _unpacked(values, eval_set):  # a result that came through memory
     model = configured_model(values["config"], pretrained=False)
     model.load_state_dict(values.pop("weights"))
-    return TrainResult(**values, model=model.eval(), dataset=eval_set or load_split(values["config"], "eval"))
+    return TrainResult(
+        **values, model=model.eval(), dataset=eval_set or load_split(values["config"], "eval")
+    )
 
 # %% ../nbs/54_training.ipynb #a1a5ead0
 def _train(config, out_dir, train_set, eval_set, progress, resume):
-    train_set, eval_set = train_set or load_split(config, "train"), eval_set or load_split(config, "eval")
+    train_set, eval_set = (
+        train_set or load_split(config, "train"),
+        eval_set or load_split(config, "eval"),
+    )
     val_set = None
     if config.val_fraction:
         train_set, val_set = hold_out(train_set, config.val_fraction, config.seed)
         val_set.transform = eval_set.transform
     t = Trainer(config, train_set, out_dir)
     first = _first_reports(t, train_set, eval_set, resume, progress)
-    validated = lambda t, e: t.validate(val_set, progress) if (e + 1) % config.eval_every == 0 else None
+    validated = lambda t, e: (
+        t.validate(val_set, progress) if (e + 1) % config.eval_every == 0 else None
+    )
     with t.logging():
         if not t.done:
             t.log(_scalars("raw_features", first[0]) | _scalars("before", first[1]), 0)
@@ -225,12 +382,26 @@ def _train(config, out_dir, train_set, eval_set, progress, resume):
         chosen = _chosen(t, eval_set, progress)
         t.log(_scalars("chosen", chosen) if chosen else {})
     rho = t.step.hier and t.step.hier.proxies.on_ball().detach().float().cpu()
-    result = TrainResult(config, *first, after, t.history, x, y, rho, t.evaluated, eval_set, seconds, t.validation, chosen)
+    result = TrainResult(
+        config,
+        *first,
+        after,
+        t.history,
+        x,
+        y,
+        rho,
+        t.evaluated,
+        eval_set,
+        seconds,
+        t.validation,
+        chosen,
+    )
     if t.out and is_main():
         result.unsaved = _save_what_fits(result, t)
     return result
 
-def _save_what_fits(result, t): # -> what is missing, "" if nothing
+
+def _save_what_fits(result, t):  # -> what is missing, "" if nothing
     files = _results(result, t.out)
     for n, (_, write) in enumerate(files):
         try:
@@ -240,44 +411,79 @@ def _save_what_fits(result, t): # -> what is missing, "" if nothing
     return ""
 
 # %% ../nbs/54_training.ipynb #4b7d20c2
-def _unsaved(result, out, missing, reason): # two lines for the reader
+def _unsaved(result, out, missing, reason):  # two lines for the reader
     steps = len(result.history)
-    kept = checkpoints(Path(out)/"checkpoints")
+    kept = checkpoints(Path(out) / "checkpoints")
     last = int(kept[-1].name.removeprefix("step-")) if kept else None
     if last == steps:
         then = "it goes on from the last checkpoint and only evaluates"
     else:
-        then = f"it goes on from the checkpoint of step {last} of {steps}" if kept else "there is no checkpoint, so it trains again"
+        then = (
+            f"it goes on from the checkpoint of step {last} of {steps}"
+            if kept
+            else "there is no checkpoint, so it trains again"
+        )
     numbers = ", ".join(f"Recall@{k} {v:.4f}" for k, v in result.after["recall"].items())
-    return (f"The results could not be written to {out}: {reason}. Missing: {', '.join(missing)}. After training: {numbers}.\n"
-            f"Free space and run again with resume=True: {then}.")
+    return (
+        f"The results could not be written to {out}: {reason}. Missing: {', '.join(missing)}. After training: {numbers}.\n"
+        f"Free space and run again with resume=True: {then}."
+    )
 
 # %% ../nbs/54_training.ipynb #4b7d20c4
-_computed = ["checkpoints", "result.json", "measured.json", "weights.safetensors", "embeddings.safetensors", "best.safetensors"]
-_around = ["wandb.json", "wandb", "tensorboard", "retrieval.png", "disk.png", "tree.json", "tree.png", "explorer.html", "start.json", "progress.json", "config.yaml"]
+_computed = [
+    "checkpoints",
+    "result.json",
+    "measured.json",
+    "weights.safetensors",
+    "embeddings.safetensors",
+    "best.safetensors",
+]
+_around = [
+    "wandb.json",
+    "wandb",
+    "tensorboard",
+    "retrieval.png",
+    "disk.png",
+    "tree.json",
+    "tree.png",
+    "explorer.html",
+    "start.json",
+    "progress.json",
+    "config.yaml",
+]
 
-def _set_aside(out, resume, progress): # an earlier run's files; files of others stay
-    there = lambda names: [name for name in names if (out/name).exists() and not _is_empty(out/name)]
-    moving = out/".previous" # is there already after a kill in the middle
-    computed = [name for name in there(_computed) if name != "checkpoints"] + checkpoints(out/"checkpoints")
-    begun = computed or there(["config.yaml", "start.json", "progress.json"]) and not resume # else it was killed before its first checkpoint, and goes on
+
+def _set_aside(out, resume, progress):  # an earlier run's files; files of others stay
+    there = lambda names: [
+        name for name in names if (out / name).exists() and not _is_empty(out / name)
+    ]
+    moving = out / ".previous"  # is there already after a kill in the middle
+    computed = [name for name in there(_computed) if name != "checkpoints"] + checkpoints(
+        out / "checkpoints"
+    )
+    begun = (
+        computed or there(["config.yaml", "start.json", "progress.json"]) and not resume
+    )  # else it was killed before its first checkpoint, and goes on
     if not begun and not moving.exists():
         return
     moving.mkdir(exist_ok=True)
     for name in there(_computed + _around):
-        os.replace(out/name, moving/name)
+        os.replace(out / name, moving / name)
     if _is_empty(moving):
         moving.rmdir()
         return
-    names = (out/("previous" if n == 1 else f"previous-{n}") for n in itertools.count(1))
+    names = (out / ("previous" if n == 1 else f"previous-{n}") for n in itertools.count(1))
     target = next(p for p in names if not p.exists())
     os.replace(moving, target)
     if progress:
         print(f"The run that was in {out} is in {target.name} now.", flush=True)
 
-def _is_empty(path): return path.is_dir() and not any(path.iterdir())
 
-def _previous(out): # folders of earlier runs
+def _is_empty(path):
+    return path.is_dir() and not any(path.iterdir())
+
+
+def _previous(out):  # folders of earlier runs
     return sorted(p for p in out.glob("previous*") if p.is_dir())
 
 # %% ../nbs/54_training.ipynb #383de178
@@ -286,52 +492,68 @@ from .checkpoints import write_atomic
 from .distributed import broadcast_from_main
 from .trainer import training_set_facts
 
-def _first_reports(t, train_set, eval_set, resume, progress): # of raw features and of embeddings before training
+
+def _first_reports(
+    t, train_set, eval_set, resume, progress
+):  # of raw features and of embeddings before training
     resumed = resume and t.resume()
     kept = broadcast_from_main(lambda: _prepare_folder(t, eval_set, resumed, resume, progress))
     if kept is not None:
         return kept
     model = _untrained(t) if resumed else t.model
     raw, f, y = evaluate(model, eval_set, t.config, True, progress)
-    with torch.no_grad(): # the same pictures need only the head
+    with torch.no_grad():  # the same pictures need only the head
         x = model.head(f.to(next(model.parameters()))).float().cpu()
     before = _report(x, y, eval_set, t.config, t.config.c)
     if not resumed:
         t.start_proxies(train_set)
     if t.out and is_main():
-        write_json(t.out/"start.json", [raw, before, training_set_facts(eval_set)])
+        write_json(t.out / "start.json", [raw, before, training_set_facts(eval_set)])
     return raw, before
 
-def _prepare_folder(t, eval_set, resumed, resume, progress): # on the main rank; it is decided by now how the run goes on -> its first reports, if they can be used
+
+def _prepare_folder(
+    t, eval_set, resumed, resume, progress
+):  # on the main rank; it is decided by now how the run goes on -> its first reports, if they can be used
     if t.out is None:
         return None
     t.out.mkdir(parents=True, exist_ok=True)
     if not resumed:
-        _set_aside(t.out, resume, progress) # an earlier run
-    write_atomic(t.out/"config.yaml", t.config.save)
+        _set_aside(t.out, resume, progress)  # an earlier run
+    write_atomic(t.out / "config.yaml", t.config.save)
     if not resumed or t.changed.keys() & {"eval_size", "eval_resize", "recall_ks"}:
         return None
     try:
-        *reports, facts = json.loads((t.out/"start.json").read_text(encoding="utf-8"))
-        if "recall" in facts: # of an earlier version, which did not say what was evaluated
+        *reports, facts = json.loads((t.out / "start.json").read_text(encoding="utf-8"))
+        if "recall" in facts:  # of an earlier version, which did not say what was evaluated
             reports, facts = [*reports, facts], None
-        raw, before = ({**r, "recall": {int(k): v for k, v in r["recall"].items()}} for r in reports)
+        raw, before = (
+            {**r, "recall": {int(k): v for k, v in r["recall"].items()}} for r in reports
+        )
     except (OSError, ValueError, TypeError, KeyError) as e:
-        warnings.warn(f"{t.out/'start.json'} cannot be used ({type(e).__name__}: {e}). The reports from before training are made again.", stacklevel=2)
+        warnings.warn(
+            f"{t.out / 'start.json'} cannot be used ({type(e).__name__}: {e}). The reports from before training are made again.",
+            stacklevel=2,
+        )
         return None
     if facts and facts != training_set_facts(eval_set):
-        warnings.warn(f"The evaluation split is another than the one in {t.out/'start.json'}. The reports from before training are made again.", stacklevel=2)
+        warnings.warn(
+            f"The evaluation split is another than the one in {t.out / 'start.json'}. The reports from before training are made again.",
+            stacklevel=2,
+        )
         return None
     return raw, before
 
-def _untrained(t): # the network as it was before the first step
+
+def _untrained(t):  # the network as it was before the first step
     torch.manual_seed(mix("weights", t.config.seed))
     model = configured_model(t.config, t.config.pretrained)
     if t.config.channels_last:
         model = model.to(memory_format=torch.channels_last)
     return model.to(t.device, torch.float64 if t.config.precision == "float64" else None)
 
-def _chosen(t, eval_set, progress): # the validated best, judged on the evaluation split
+
+def _chosen(t, eval_set, progress):  # the validated best, judged on the evaluation split
     best = broadcast_from_main(lambda: _best_weights(t))
     if best is None:
         return None
@@ -341,55 +563,74 @@ def _chosen(t, eval_set, progress): # the validated best, judged on the evaluati
     t.evaluated.load_state_dict(last)
     return report
 
-def _best_weights(t): # on the main rank
+
+def _best_weights(t):  # on the main rank
     from safetensors import SafetensorError
     from safetensors.torch import load_file
+
     if not t.validation or t.out is None:
         return None
     try:
-        return load_file(t.out/"best.safetensors")
-    except (OSError, SafetensorError) as e: # hours of training are not lost for it
-        warnings.warn(f"{t.out/'best.safetensors'} cannot be read: {e}. Only the last weights are judged.", stacklevel=2)
+        return load_file(t.out / "best.safetensors")
+    except (OSError, SafetensorError) as e:  # hours of training are not lost for it
+        warnings.warn(
+            f"{t.out / 'best.safetensors'} cannot be read: {e}. Only the last weights are judged.",
+            stacklevel=2,
+        )
         return None
 
 # %% ../nbs/54_training.ipynb #135fb863
-def _own_words(traceback): # of a rank: the exception's own text, or all of it if it has none
+def _own_words(traceback):  # of a rank: the exception's own text, or all of it if it has none
     found = re.findall(r"^(?:[\w.]+)?(?:Error|Exception): (.*)", traceback, re.M | re.S)
     return found[-1].strip() if found else traceback
+
 
 def train_cli(argv=None):
     "hier-nb-train out=FOLDER [recipe=NAME or FILE] [resume=True] [ranks=N] [name=value ...]: train; names are those of TrainConfig."
     argv = sys.argv[1:] if argv is None else argv
-    if not argv or argv[0] in ("-h", "--help"): print(train_cli.__doc__); return 0 if argv else 2
+    if not argv or argv[0] in ("-h", "--help"):
+        print(train_cli.__doc__)
+        return 0 if argv else 2
     try:
         words = parse_words(argv)
         out, recipe = words.pop("out", None), words.pop("recipe", None)
-        resume, ranks = cast_value("resume", words.pop("resume", False), bool, True), cast_value("ranks", words.pop("ranks", 1), int, 2)
-        if out in (None, ""): raise ValueError("There is no folder for the results.\nPass out=runs/mine.")
-        if ranks < 1: raise ValueError(f"ranks={ranks} is not positive.\nPass a number above 0.")
+        resume, ranks = (
+            cast_value("resume", words.pop("resume", False), bool, True),
+            cast_value("ranks", words.pop("ranks", 1), int, 2),
+        )
+        if out in (None, ""):
+            raise ValueError("There is no folder for the results.\nPass out=runs/mine.")
+        if ranks < 1:
+            raise ValueError(f"ranks={ranks} is not positive.\nPass a number above 0.")
         out = str(Path(str(out)).expanduser())
         config = make_config(**words) if recipe is None else load_config(str(recipe), **words)
         r = _run(config, out, resume=resume, ranks=ranks)
     except (ValueError, OSError, ImportError, FloatingPointError) as e:
         print(e, file=sys.stderr)
         return 2
-    except RuntimeError as e: # a rank's traceback, when there are several
+    except RuntimeError as e:  # a rank's traceback, when there are several
         print(_own_words(str(e)) if ranks > 1 else e, file=sys.stderr)
         return 2
     except KeyboardInterrupt as e:
         print(e, file=sys.stderr)
         return 130
     if is_main():
-        print(to_json(dict(before=r.before, after=r.after, chosen_by_validation=r.chosen)), flush=True)
+        print(
+            to_json(dict(before=r.before, after=r.after, chosen_by_validation=r.chosen)), flush=True
+        )
         print(r.unsaved, end="\n" if r.unsaved else "", file=sys.stderr)
     return 1 if r.unsaved else 0
 
 # %% ../nbs/54_training.ipynb #bd278db9
-def explore_run(out_dir, # of a finished run
-                dataset=None, # instead of the configured evaluation split
-                **settings, # of `explore`
-               ): # the widget
+def explore_run(
+    out_dir,  # of a finished run
+    dataset=None,  # instead of the configured evaluation split
+    **settings,  # of `explore`
+):  # the widget
     "The interactive disk of a run."
     from hier_nb.explorer import explore
+
     r = load_result(out_dir, dataset)
-    return explore(r.embeddings, r.labels, r.proxies, r.dataset, r.config.c, **(dict(model=r.model) | settings))
+    return explore(
+        r.embeddings, r.labels, r.proxies, r.dataset, r.config.c, **(dict(model=r.model) | settings)
+    )

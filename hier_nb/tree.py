@@ -16,40 +16,58 @@ from .files import write_atomic
 from .geometry import pairwise_dist
 
 # %% ../nbs/42_tree.ipynb #e6ff19bb
-def build_tree(embeddings:Tensor, # samples in the ball, (N, D)
-               proxies:Tensor, # hierarchical proxies, (P, D)
-               c:float=0.1, # the ball has curvature -c
-               rule:str="lca", # "lca": by common ancestor; "radius": the published drawing's
-               pairs:int=4, # samples drawn from each group to estimate h, for "lca"
-               seed:int=0, # of that draw
-              )->nx.DiGraph: # edges from parent to child; nodes ("sample", n), ("proxy", p) and, for "lca", ("ancestor", m)
+def build_tree(
+    embeddings: Tensor,  # samples in the ball, (N, D)
+    proxies: Tensor,  # hierarchical proxies, (P, D)
+    c: float = 0.1,  # the ball has curvature -c
+    rule: str = "lca",  # "lca": by common ancestor; "radius": the published drawing's
+    pairs: int = 4,  # samples drawn from each group to estimate h, for "lca"
+    seed: int = 0,  # of that draw
+) -> (
+    nx.DiGraph
+):  # edges from parent to child; nodes ("sample", n), ("proxy", p) and, for "lca", ("ancestor", m)
     "The hierarchy as a tree with one root. Attributes: `radius` of a point, `height` and `proxy` of an ancestor. Raises ValueError without proxies."
-    if len(proxies) == 0: raise ValueError("There are no proxies, so there is no tree.\nTrain with hier_weight above 0.")
-    if rule not in ("lca", "radius"): raise ValueError(f"rule {rule!r} is unknown.\nChoose 'lca' or 'radius'.")
+    if len(proxies) == 0:
+        raise ValueError(
+            "There are no proxies, so there is no tree.\nTrain with hier_weight above 0."
+        )
+    if rule not in ("lca", "radius"):
+        raise ValueError(f"rule {rule!r} is unknown.\nChoose 'lca' or 'radius'.")
     embeddings, proxies = _check_points(embeddings, proxies, c, least=0)
     home = nearest_proxy(embeddings, proxies, c)
-    tree = _radius_tree(proxies, c) if rule == "radius" else _lca_tree(embeddings, proxies, home, c, pairs, seed)
-    tree.add_nodes_from((("sample", n), dict(radius=r)) for n, r in enumerate(embeddings.norm(dim=1).tolist()))
+    tree = (
+        _radius_tree(proxies, c)
+        if rule == "radius"
+        else _lca_tree(embeddings, proxies, home, c, pairs, seed)
+    )
+    tree.add_nodes_from(
+        (("sample", n), dict(radius=r)) for n, r in enumerate(embeddings.norm(dim=1).tolist())
+    )
     tree.add_edges_from((("proxy", p), ("sample", n)) for n, p in enumerate(home.tolist()))
     return tree
 
-def nearest_proxy(embeddings, proxies, c:float=0.1)->Tensor: # (N,)
+
+def nearest_proxy(embeddings, proxies, c: float = 0.1) -> Tensor:  # (N,)
     "Each sample's nearest proxy, in blocks; ties go to the lower index."
     embeddings, proxies = _check_points(embeddings, proxies, c, least=0)
     if not len(embeddings):
         return torch.zeros(0, dtype=torch.long)
     return torch.cat([pairwise_dist(x, proxies, c).argmin(1) for x in embeddings.split(8192)])
 
-def _check_points(embeddings, proxies, c, least=1): # both as tables of one type and width, inside the ball
+
+def _check_points(
+    embeddings, proxies, c, least=1
+):  # both as tables of one type and width, inside the ball
     embeddings = check_embeddings(embeddings, c=c, least=least)
     width = embeddings.shape[1] if len(embeddings) else None
     proxies = check_embeddings(proxies, name="proxies", c=c, width=width, device=embeddings.device)
     return embeddings, proxies.to(embeddings.dtype)
 
 # %% ../nbs/42_tree.ipynb #8812b546
-def proxy_parents(proxies:Tensor, # (P, D)
-                  c:float=0.1, # the ball has curvature -c
-                 )->Tensor: # index of each proxy's parent, −1 for the root, (P,)
+def proxy_parents(
+    proxies: Tensor,  # (P, D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> Tensor:  # index of each proxy's parent, −1 for the root, (P,)
     "The nearest proxy of smaller radius; ties in radius go to the lower index."
     proxies = check_embeddings(proxies, name="proxies", c=c)
     order = proxies.norm(dim=1).argsort(stable=True)
@@ -59,20 +77,30 @@ def proxy_parents(proxies:Tensor, # (P, D)
     parent[order[0]] = -1
     return parent
 
+
 def _radius_tree(proxies, c):
     tree = nx.DiGraph()
-    tree.add_nodes_from((("proxy", p), dict(radius=r)) for p, r in enumerate(proxies.norm(dim=1).tolist()))
-    tree.add_edges_from((("proxy", p), ("proxy", n)) for n, p in enumerate(proxy_parents(proxies, c).tolist()) if p >= 0)
+    tree.add_nodes_from(
+        (("proxy", p), dict(radius=r)) for p, r in enumerate(proxies.norm(dim=1).tolist())
+    )
+    tree.add_edges_from(
+        (("proxy", p), ("proxy", n))
+        for n, p in enumerate(proxy_parents(proxies, c).tolist())
+        if p >= 0
+    )
     return tree
 
 # %% ../nbs/42_tree.ipynb #1ec9765e
-def ancestor_heights(embeddings:Tensor, # samples, (N, D)
-                     proxies:Tensor, # (P, D)
-                     home:Tensor, # each sample's group, any integers, (N,)
-                     c:float=0.1, # the ball has curvature -c
-                     pairs:int=4, # samples drawn from each group, with replacement
-                     seed:int=0,
-                    )->tuple[Tensor, Tensor, Tensor]: # expected h, (W, W); the proxy chosen most often, (W, W); the groups, (W,)
+def ancestor_heights(
+    embeddings: Tensor,  # samples, (N, D)
+    proxies: Tensor,  # (P, D)
+    home: Tensor,  # each sample's group, any integers, (N,)
+    c: float = 0.1,  # the ball has curvature -c
+    pairs: int = 4,  # samples drawn from each group, with replacement
+    seed: int = 0,
+) -> tuple[
+    Tensor, Tensor, Tensor
+]:  # expected h, (W, W); the proxy chosen most often, (W, W); the groups, (W,)
     "How far up the common ancestor of a sample of one group and a sample of another is, on average."
     embeddings, proxies = _check_points(embeddings, proxies, c)
     home = check_labels(home, len(embeddings), name="home", device=embeddings.device)
@@ -81,10 +109,15 @@ def ancestor_heights(embeddings:Tensor, # samples, (N, D)
     order, start = home.argsort(stable=True), n.cumsum(0) - n
     g = torch.Generator().manual_seed(seed)
     pick = (torch.rand(len(groups), pairs, generator=g) * n[:, None].cpu()).long().to(home.device)
-    d = pairwise_dist(embeddings[order[start[:, None] + pick].flatten()], proxies.to(embeddings), c).view(len(groups), pairs, -1)
-    h, who = embeddings.new_zeros(len(groups), len(groups)), torch.zeros(len(groups), len(groups), dtype=torch.long)
-    for w in range(len(groups)): # (pairs, 1, 1, P) against (1, W, pairs, P)
-        up, which = torch.maximum(d[w][:, None, None], d[None]).min(3) # (pairs, W, pairs)
+    d = pairwise_dist(
+        embeddings[order[start[:, None] + pick].flatten()], proxies.to(embeddings), c
+    ).view(len(groups), pairs, -1)
+    h, who = (
+        embeddings.new_zeros(len(groups), len(groups)),
+        torch.zeros(len(groups), len(groups), dtype=torch.long),
+    )
+    for w in range(len(groups)):  # (pairs, 1, 1, P) against (1, W, pairs, P)
+        up, which = torch.maximum(d[w][:, None, None], d[None]).min(3)  # (pairs, W, pairs)
         h[w], who[w] = up.mean((0, 2)), which.transpose(0, 1).flatten(1).mode(1).values.cpu()
     return (h + h.T) / 2, who, groups
 
@@ -92,120 +125,178 @@ def ancestor_heights(embeddings:Tensor, # samples, (N, D)
 def _lca_tree(x, proxies, home, c, pairs, seed):
     tree = nx.DiGraph()
     used = home.unique()
-    tree.add_nodes_from((("proxy", p), dict(radius=r)) for p, r in zip(used.tolist(), proxies[used].norm(dim=1).tolist()))
+    tree.add_nodes_from(
+        (("proxy", p), dict(radius=r))
+        for p, r in zip(used.tolist(), proxies[used].norm(dim=1).tolist())
+    )
     if len(used) < 2:
-        if not len(used): tree.add_node(("proxy", 0), radius=float(proxies[0].norm())) # no samples: a root is all there is
+        if not len(used):
+            tree.add_node(
+                ("proxy", 0), radius=float(proxies[0].norm())
+            )  # no samples: a root is all there is
         return tree
     h, who, groups = ancestor_heights(x, proxies, home, c, pairs, seed)
     from scipy.cluster.hierarchy import linkage
+
     i, j = torch.triu_indices(len(groups), len(groups), 1)
     name, members = [("proxy", g) for g in groups.tolist()], [[w] for w in range(len(groups))]
     for m, (a, b, height, _) in enumerate(linkage(h[i, j].double().cpu().numpy(), "average")):
         a, b, node = int(a), int(b), ("ancestor", m)
-        tree.add_node(node, height=float(height), proxy=int(who[members[a]][:, members[b]].flatten().mode().values))
+        tree.add_node(
+            node,
+            height=float(height),
+            proxy=int(who[members[a]][:, members[b]].flatten().mode().values),
+        )
         tree.add_edges_from([(node, name[a]), (node, name[b])])
-        name.append(node); members.append(members[a] + members[b])
+        name.append(node)
+        members.append(members[a] + members[b])
     return tree
 
 # %% ../nbs/42_tree.ipynb #4157a1ab
-def tree_arrays(tree:nx.DiGraph # from `build_tree`
-               )->tuple[Tensor, Tensor, list]: # parent of each node, −1 for the root, (M,); node of each sample, (N,); the nodes
+def tree_arrays(
+    tree: nx.DiGraph,  # from `build_tree`
+) -> tuple[
+    Tensor, Tensor, list
+]:  # parent of each node, −1 for the root, (M,); node of each sample, (N,); the nodes
     "A tree as numbers. Raises ValueError if it is not a tree with one root."
-    if not len(tree) or not nx.is_arborescence(tree): raise ValueError(f"A graph of {tree.number_of_nodes()} nodes and {tree.number_of_edges()} edges is not a tree with one root.\nPass what build_tree returned.")
+    if not len(tree) or not nx.is_arborescence(tree):
+        raise ValueError(
+            f"A graph of {tree.number_of_nodes()} nodes and {tree.number_of_edges()} edges is not a tree with one root.\nPass what build_tree returned."
+        )
     nodes = sorted(tree, key=lambda n: (n[0] == "sample", n))
     at = {n: i for i, n in enumerate(nodes)}
     parent = torch.full((len(nodes),), -1)
-    for a, b in tree.edges: parent[at[b]] = at[a]
+    for a, b in tree.edges:
+        parent[at[b]] = at[a]
     leaves = torch.tensor([at[n] for n in nodes if n[0] == "sample"], dtype=torch.long)
     return parent, leaves, nodes
 
-def node_depths(parent:Tensor # (M,)
-               )->Tensor: # edges from the root, (M,)
+
+def node_depths(
+    parent: Tensor,  # (M,)
+) -> Tensor:  # edges from the root, (M,)
     "Depth of every node."
     parent = check_labels(parent, name="parent")
     if len(parent) and not -1 <= int(parent.min()) <= int(parent.max()) < len(parent):
-        raise ValueError(f"parent reaches from {int(parent.min())} to {int(parent.max())} for {len(parent)} nodes.\nPass what tree_arrays returns.")
+        raise ValueError(
+            f"parent reaches from {int(parent.min())} to {int(parent.max())} for {len(parent)} nodes.\nPass what tree_arrays returns."
+        )
     depth, up = torch.zeros_like(parent), parent.clone()
-    for _ in range(len(parent)): # no path is longer
+    for _ in range(len(parent)):  # no path is longer
         if not (up >= 0).any():
             break
         depth += up >= 0
         up = torch.where(up >= 0, parent[up.clamp_min(0)], up)
     if (up >= 0).any():
-        raise ValueError(f"parent goes round in a circle at node {int((up >= 0).nonzero()[0])}.\nPass what tree_arrays returns.")
+        raise ValueError(
+            f"parent goes round in a circle at node {int((up >= 0).nonzero()[0])}.\nPass what tree_arrays returns."
+        )
     return depth
 
-def leaf_counts(parent:Tensor, # (M,)
-                leaves:Tensor, # node of each sample, (N,)
-                groups:Tensor, # integers, (N,)
-               )->Tensor: # samples of each group under each node, (M, G)
+
+def leaf_counts(
+    parent: Tensor,  # (M,)
+    leaves: Tensor,  # node of each sample, (N,)
+    groups: Tensor,  # integers, (N,)
+) -> Tensor:  # samples of each group under each node, (M, G)
     "Counts from the leaves up; a column per group, so number the groups 0 … G − 1 first, e.g. by `dense_labels`."
     leaves = check_labels(leaves, name="leaves", n_classes=len(parent))
     groups = check_labels(groups, len(leaves), name="groups")
     columns = int(groups.max()) + 1 if len(groups) else 1
     if len(groups) and int(groups.min()) < 0:
-        raise ValueError(f"groups holds {int(groups.min())}, and every group has a column.\nNumber them first: dense_labels(groups)[0].")
+        raise ValueError(
+            f"groups holds {int(groups.min())}, and every group has a column.\nNumber them first: dense_labels(groups)[0]."
+        )
     if len(parent) * columns > 10**9:
-        raise ValueError(f"{columns:,} groups under {len(parent):,} nodes need {8e-9 * len(parent) * columns:,.0f} GB.\n"
-                         "Number them first: dense_labels(groups)[0].")
+        raise ValueError(
+            f"{columns:,} groups under {len(parent):,} nodes need {8e-9 * len(parent) * columns:,.0f} GB.\n"
+            "Number them first: dense_labels(groups)[0]."
+        )
     n = torch.zeros(len(parent), columns, dtype=torch.double)
     n[leaves, groups] = 1
     return sum_up(parent, n)
 
-def sum_up(parent:Tensor, # (M,)
-           values:Tensor, # one row per node, (M, …); changed in place
-          )->Tensor: # the same: at every node the sum over its subtree
+
+def sum_up(
+    parent: Tensor,  # (M,)
+    values: Tensor,  # one row per node, (M, …); changed in place
+) -> Tensor:  # the same: at every node the sum over its subtree
     "Sums from the leaves up, level by level."
     depth = node_depths(parent)
-    by_depth = depth.argsort(descending=True, stable=True).split(torch.bincount(depth).flip(0).tolist())
-    for level in by_depth[:-1]: values.index_add_(0, parent[level], values[level])
+    by_depth = depth.argsort(descending=True, stable=True).split(
+        torch.bincount(depth).flip(0).tolist()
+    )
+    for level in by_depth[:-1]:
+        values.index_add_(0, parent[level], values[level])
     return values
 
 # %% ../nbs/42_tree.ipynb #7b12b470
-def cut_tree(tree:nx.DiGraph, # from `build_tree`
-             depth:int|None=None, # edges below the root where the cut goes through
-             n_clusters:int|None=None, # or: this many; the largest is split until there are enough
-            )->Tensor: # cluster of each sample, 0, 1, … , (N,)
+def cut_tree(
+    tree: nx.DiGraph,  # from `build_tree`
+    depth: int | None = None,  # edges below the root where the cut goes through
+    n_clusters: int | None = None,  # or: this many; the largest is split until there are enough
+) -> Tensor:  # cluster of each sample, 0, 1, … , (N,)
     "Clusters of the samples."
-    if (depth is None) == (n_clusters is None): raise ValueError("A cut needs a depth or a number of clusters.\nPass one of the two.")
+    if (depth is None) == (n_clusters is None):
+        raise ValueError("A cut needs a depth or a number of clusters.\nPass one of the two.")
     parent, leaves, _ = tree_arrays(tree)
-    top = _at_depth(parent, leaves, depth) if depth is not None else _largest_first(parent, leaves, n_clusters)
+    top = (
+        _at_depth(parent, leaves, depth)
+        if depth is not None
+        else _largest_first(parent, leaves, n_clusters)
+    )
     return top.unique(return_inverse=True)[1]
+
 
 def _at_depth(parent, leaves, depth):
     at, d = leaves.clone(), node_depths(parent)
-    while (deep := d[at] > max(depth, 0)).any(): at = torch.where(deep, parent[at], at)
+    while (deep := d[at] > max(depth, 0)).any():
+        at = torch.where(deep, parent[at], at)
     return at
+
 
 def _largest_first(parent, leaves, k):
     import heapq
-    inner = torch.ones(len(parent), dtype=torch.bool); inner[leaves] = False
+
+    inner = torch.ones(len(parent), dtype=torch.bool)
+    inner[leaves] = False
     size, children = leaf_counts(parent, leaves, torch.zeros_like(leaves))[:, 0], {}
     for n, p in enumerate(parent.tolist()):
-        if inner[n] and size[n] > 0: children.setdefault(p, []).append(n)
+        if inner[n] and size[n] > 0:
+            children.setdefault(p, []).append(n)
     heap = [(-float(size[n]), n) for n in children.get(-1, [])]
     done = []
     while heap and len(heap) + len(done) < k:
         s, n = heapq.heappop(heap)
         below = children.get(n, [])
-        if below and sum(float(size[b]) for b in below) == -s: [heapq.heappush(heap, (-float(size[b]), b)) for b in below] # samples of its own keep a node whole
-        else: done.append((s, n))
-    chosen = torch.zeros(len(parent), dtype=torch.bool); chosen[[n for _, n in heap + done]] = True
+        if below and sum(float(size[b]) for b in below) == -s:
+            [
+                heapq.heappush(heap, (-float(size[b]), b)) for b in below
+            ]  # samples of its own keep a node whole
+        else:
+            done.append((s, n))
+    chosen = torch.zeros(len(parent), dtype=torch.bool)
+    chosen[[n for _, n in heap + done]] = True
     at = leaves.clone()
-    while (up := ~chosen[at]).any(): at = torch.where(up, parent[at], at)
+    while (up := ~chosen[at]).any():
+        at = torch.where(up, parent[at], at)
     return at
 
 # %% ../nbs/42_tree.ipynb #167c8981
-def name_nodes(tree:nx.DiGraph, # from `build_tree`; changed in place
-               labels:Tensor, # of the samples, (N,)
-               class_names, # per label: a list, or a dict
-               taxonomy=None, # Taxonomy of the classes
-               share:float=0.5, # that a name must hold
-              )->nx.DiGraph: # the same; attributes `name`, `share` and `size` at every node
+def name_nodes(
+    tree: nx.DiGraph,  # from `build_tree`; changed in place
+    labels: Tensor,  # of the samples, (N,)
+    class_names,  # per label: a list, or a dict
+    taxonomy=None,  # Taxonomy of the classes
+    share: float = 0.5,  # that a name must hold
+) -> nx.DiGraph:  # the same; attributes `name`, `share` and `size` at every node
     "Name every node after the samples below it."
     parent, leaves, nodes = tree_arrays(tree)
     labels = check_labels(labels, device="cpu")
-    if len(labels) != len(leaves): raise ValueError(f"{len(labels)} labels for a tree of {len(leaves)} samples.\nPass the labels of the embeddings it was built from.")
+    if len(labels) != len(leaves):
+        raise ValueError(
+            f"{len(labels)} labels for a tree of {len(leaves)} samples.\nPass the labels of the embeddings it was built from."
+        )
     if not hasattr(class_names, "keys"):
         check_labels(labels, n_classes=len(class_names))
     if taxonomy:
@@ -215,31 +306,47 @@ def name_nodes(tree:nx.DiGraph, # from `build_tree`; changed in place
         raise ValueError(f"class_names has no name for label {min(missing)}.\nPass one per label.")
     kinds = [(dense, lambda k: class_names[int(classes[k])])]
     for l in reversed(taxonomy.levels if taxonomy else ()):
-        names = ["unknown", *taxonomy.names(l)] # −1 becomes 0
+        names = ["unknown", *taxonomy.names(l)]  # −1 becomes 0
         kinds.append((taxonomy.ids(l)[labels] + 1, names.__getitem__))
     named = [None] * len(nodes)
-    for groups, name in kinds: # fine to coarse: the first that holds its share stays
+    for groups, name in kinds:  # fine to coarse: the first that holds its share stays
         n = leaf_counts(parent, leaves, groups)
         size, (most, which) = n.sum(1), n.max(1)
         for m in range(len(nodes)):
-            if named[m] is None and size[m] > 0 and most[m] / size[m] >= share: named[m] = (name(int(which[m])), float(most[m] / size[m]))
-            elif named[m] is None and groups is kinds[-1][0]: named[m] = (name(int(which[m])), float(most[m] / size[m])) if size[m] else ("nothing", 0.0)
-    for m, node in enumerate(nodes): tree.nodes[node].update(name=named[m][0], share=named[m][1], size=int(size[m]))
+            if named[m] is None and size[m] > 0 and most[m] / size[m] >= share:
+                named[m] = (name(int(which[m])), float(most[m] / size[m]))
+            elif named[m] is None and groups is kinds[-1][0]:
+                named[m] = (
+                    (name(int(which[m])), float(most[m] / size[m])) if size[m] else ("nothing", 0.0)
+                )
+    for m, node in enumerate(nodes):
+        tree.nodes[node].update(name=named[m][0], share=named[m][1], size=int(size[m]))
     return tree
 
 # %% ../nbs/42_tree.ipynb #59a6d326
-def save_tree(tree:nx.DiGraph, path):
+def save_tree(tree: nx.DiGraph, path):
     "Write `.nwk`, `.json` or `.parquet`, atomically, by the path's suffix."
     path = Path(path).expanduser()
-    write = dict([(".nwk", _write_newick), (".json", _write_json), (".parquet", _write_parquet)]).get(path.suffix)
-    if write is None: raise ValueError(f"{path.name} is none of the known kinds.\nName the file .nwk, .json or .parquet.")
+    write = dict([
+        (".nwk", _write_newick),
+        (".json", _write_json),
+        (".parquet", _write_parquet),
+    ]).get(path.suffix)
+    if write is None:
+        raise ValueError(
+            f"{path.name} is none of the known kinds.\nName the file .nwk, .json or .parquet."
+        )
     write_atomic(path, lambda p: write(tree, p))
 
-def _root(tree): return next(n for n in tree if tree.in_degree(n) == 0)
 
-def _fold(tree, f): # f(node, values of its children), from the leaves up, without recursion
+def _root(tree):
+    return next(n for n in tree if tree.in_degree(n) == 0)
+
+
+def _fold(tree, f):  # f(node, values of its children), from the leaves up, without recursion
     value = {}
-    for n in nx.dfs_postorder_nodes(tree, _root(tree)): value[n] = f(n, [value.pop(k) for k in tree.successors(n)])
+    for n in nx.dfs_postorder_nodes(tree, _root(tree)):
+        value[n] = f(n, [value.pop(k) for k in tree.successors(n)])
     return value[_root(tree)]
 
 # %% ../nbs/42_tree.ipynb #734185d6
@@ -247,40 +354,75 @@ def _write_newick(tree, path):
     def text(n, below):
         name = str(tree.nodes[n].get("name") or f"{n[0]} {n[1]}").replace("'", "''")
         return (f"({','.join(below)})" if below else "") + f"'{name}'"
+
     path.write_text(_fold(tree, text) + ";", encoding="utf-8")
 
+
 def _write_json(tree, path):
-    def node(n, below): return dict(kind=n[0], index=n[1]) | tree.nodes[n] | (dict(children=below) if below else {})
+    def node(n, below):
+        return dict(kind=n[0], index=n[1]) | tree.nodes[n] | (dict(children=below) if below else {})
+
     path.write_text(_dump(_fold(tree, node)), encoding="utf-8")
 
-def _dump(d): # nested deeper than json's recursion goes
-    import sys
-    old = sys.getrecursionlimit()
-    try: sys.setrecursionlimit(max(old, 100_000)); return json.dumps(d, ensure_ascii=False)
-    finally: sys.setrecursionlimit(old)
 
-def tree_table(tree:nx.DiGraph): # pandas DataFrame: kind, index, parent_kind, parent_index and the attributes
+def _dump(d):  # nested deeper than json's recursion goes
+    import sys
+
+    old = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(max(old, 100_000))
+        return json.dumps(d, ensure_ascii=False)
+    finally:
+        sys.setrecursionlimit(old)
+
+
+def tree_table(
+    tree: nx.DiGraph,
+):  # pandas DataFrame: kind, index, parent_kind, parent_index and the attributes
     "One row per node."
     import pandas as pd
+
     up = {b: a for a, b in tree.edges}
-    return pd.DataFrame([dict(kind=n[0], index=n[1], parent_kind=up.get(n, (None, -1))[0], parent_index=up.get(n, (None, -1))[1]) | tree.nodes[n] for n in tree])
+    return pd.DataFrame([
+        dict(
+            kind=n[0],
+            index=n[1],
+            parent_kind=up.get(n, (None, -1))[0],
+            parent_index=up.get(n, (None, -1))[1],
+        )
+        | tree.nodes[n]
+        for n in tree
+    ])
+
 
 def _write_parquet(tree, path):
-    try: tree_table(tree).to_parquet(path)
-    except ImportError: raise ImportError("pyarrow is missing.\nRun `pip install pyarrow`, or write .json.") from None
+    try:
+        tree_table(tree).to_parquet(path)
+    except ImportError:
+        raise ImportError(
+            "pyarrow is missing.\nRun `pip install pyarrow`, or write .json."
+        ) from None
 
 # %% ../nbs/42_tree.ipynb #c01c047c
-def load_tree(path)->nx.DiGraph:
+def load_tree(path) -> nx.DiGraph:
     "Read what `save_tree` wrote as `.json` or `.parquet`. Raises FileNotFoundError, or ValueError for another file."
     path, tree = Path(path).expanduser(), nx.DiGraph()
-    if not path.is_file(): raise FileNotFoundError(f"There is no tree at {path}.\nCheck the path.")
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no tree at {path}.\nCheck the path.")
     try:
-        if path.suffix == ".json": _read_nested(tree, json.loads(path.read_text(encoding="utf-8")))
-        elif path.suffix == ".parquet": _read_table(tree, path)
-        else: raise ValueError("only .json and .parquet can be read")
+        if path.suffix == ".json":
+            _read_nested(tree, json.loads(path.read_text(encoding="utf-8")))
+        elif path.suffix == ".parquet":
+            _read_table(tree, path)
+        else:
+            raise ValueError("only .json and .parquet can be read")
         tree_arrays(tree)
-    except (ValueError, KeyError, TypeError, RecursionError, OSError) as e: raise ValueError(f"{path} is no tree: {str(e).splitlines()[0]}.\nPass a file that save_tree wrote.") from None
+    except (ValueError, KeyError, TypeError, RecursionError, OSError) as e:
+        raise ValueError(
+            f"{path} is no tree: {str(e).splitlines()[0]}.\nPass a file that save_tree wrote."
+        ) from None
     return tree
+
 
 def _read_nested(tree, d):
     todo = [(None, d)]
@@ -288,12 +430,19 @@ def _read_nested(tree, d):
         up, d = todo.pop()
         n = (d["kind"], d["index"])
         tree.add_node(n, **{k: v for k, v in d.items() if k not in ("kind", "index", "children")})
-        if up: tree.add_edge(up, n)
+        if up:
+            tree.add_edge(up, n)
         todo += [(n, k) for k in d.get("children", [])]
+
 
 def _read_table(tree, path):
     import pandas as pd
+
     for r in pd.read_parquet(path).to_dict("records"):
-        n, up = (r.pop("kind"), int(r.pop("index"))), (r.pop("parent_kind"), int(r.pop("parent_index")))
+        n, up = (
+            (r.pop("kind"), int(r.pop("index"))),
+            (r.pop("parent_kind"), int(r.pop("parent_index"))),
+        )
         tree.add_node(n, **{k: v for k, v in r.items() if not pd.isna(v)})
-        if up[1] >= 0: tree.add_edge(up, n)
+        if up[1] >= 0:
+            tree.add_edge(up, n)

@@ -10,12 +10,20 @@ __all__ = ['linkage_arrays', 'random_tree', 'taxonomy_tree', 'dendrogram_purity'
 # %% ../nbs/43_tree_metrics.ipynb #bd8dfe59
 import numpy as np, torch
 from torch import Tensor
-from .checks import check_embeddings, check_ks, check_labels, check_level_ids, check_values, dense_labels
+from hier_nb.checks import (
+    check_embeddings,
+    check_ks,
+    check_labels,
+    check_level_ids,
+    check_values,
+    dense_labels,
+)
 from .tree import leaf_counts, node_depths
 
 # %% ../nbs/43_tree_metrics.ipynb #05d4dd2f
-def linkage_arrays(Z # SciPy's linkage matrix, (N − 1, 4)
-                  )->tuple[Tensor, Tensor]: # parent of each node, (2N − 1,); node of each sample, (N,)
+def linkage_arrays(
+    Z,  # SciPy's linkage matrix, (N − 1, 4)
+) -> tuple[Tensor, Tensor]:  # parent of each node, (2N − 1,); node of each sample, (N,)
     "A clustering as a tree."
     Z = check_embeddings(Z, name="Z", width=4).cpu().numpy()
     n = len(Z) + 1
@@ -24,21 +32,27 @@ def linkage_arrays(Z # SciPy's linkage matrix, (N − 1, 4)
     parent[ends] = torch.arange(n, 2 * n - 1)[:, None]
     return parent, torch.arange(n)
 
-def random_tree(n:int, # samples
-                seed:int=0)->tuple[Tensor, Tensor]:
+
+def random_tree(
+    n: int,  # samples
+    seed: int = 0,
+) -> tuple[Tensor, Tensor]:
     "Two of the remaining subtrees, drawn at random, are joined, until one is left."
     (n,) = check_ks(n, name="n")
     rng, live = np.random.default_rng(seed), list(range(n))
     parent = [-1] * (2 * n - 1)
     for m in range(n, 2 * n - 1):
         for _ in range(2):
-            i = rng.integers(len(live)); live[i], live[-1] = live[-1], live[i]
+            i = rng.integers(len(live))
+            live[i], live[-1] = live[-1], live[i]
             parent[live.pop()] = m
         live.append(m)
     return torch.tensor(parent), torch.arange(n)
 
-def taxonomy_tree(ids:Tensor # level ids, coarse to fine, (N, L + 1)
-                 )->tuple[Tensor, Tensor]:
+
+def taxonomy_tree(
+    ids: Tensor,  # level ids, coarse to fine, (N, L + 1)
+) -> tuple[Tensor, Tensor]:
     "The ground truth as a tree: a node per group at every level."
     ids = check_level_ids(ids).cpu()
     n, parent, at = len(ids), [-1], torch.zeros(len(ids), dtype=torch.long)
@@ -50,15 +64,19 @@ def taxonomy_tree(ids:Tensor # level ids, coarse to fine, (N, L + 1)
     return torch.tensor(parent + at.tolist()), torch.arange(n) + len(parent)
 
 # %% ../nbs/43_tree_metrics.ipynb #3dd49bba
-def _pairs_at(parent, n): # leaves per node and group (M, G) -> pairs of one group that meet at the node
+def _pairs_at(
+    parent, n
+):  # leaves per node and group (M, G) -> pairs of one group that meet at the node
     pairs = n * (n - 1) / 2
     has = parent >= 0
     return pairs.index_add(0, parent[has], -pairs[has])
 
-def dendrogram_purity(parent:Tensor, # of each node, (M,)
-                      leaves:Tensor, # node of each sample, (N,)
-                      groups:Tensor, # integers, (N,): classes, or any level
-                     )->float: # NaN if no two samples are of one group
+
+def dendrogram_purity(
+    parent: Tensor,  # of each node, (M,)
+    leaves: Tensor,  # node of each sample, (N,)
+    groups: Tensor,  # integers, (N,): classes, or any level
+) -> float:  # NaN if no two samples are of one group
     "Expected purity of the leaves under two random class-mates' ancestor, exactly."
     (groups,) = dense_labels(check_labels(groups, len(leaves), name="groups"))
     n = leaf_counts(parent, leaves, groups)
@@ -66,32 +84,40 @@ def dendrogram_purity(parent:Tensor, # of each node, (M,)
     return float((pairs * n / size).sum() / pairs.sum()) if pairs.sum() else float("nan")
 
 # %% ../nbs/43_tree_metrics.ipynb #a8761b61
-def make_binary(parent:Tensor, # (M,)
-                seed:int=0,
-               )->Tensor: # (≥ M,), the first M nodes being those given
+def make_binary(
+    parent: Tensor,  # (M,)
+    seed: int = 0,
+) -> Tensor:  # (≥ M,), the first M nodes being those given
     "Children of nodes that have more than two are joined in random pairs."
     rng, parent = np.random.default_rng(seed), parent.tolist()
     children = {}
-    for n, p in enumerate(parent): children.setdefault(p, []).append(n)
+    for n, p in enumerate(parent):
+        children.setdefault(p, []).append(n)
     for p, live in children.items():
         while p >= 0 and len(live) > 2:
             for _ in range(2):
-                i = rng.integers(len(live)); live[i], live[-1] = live[-1], live[i]
+                i = rng.integers(len(live))
+                live[i], live[-1] = live[-1], live[i]
                 parent[live.pop()] = len(parent)
-            live.append(len(parent)); parent.append(p)
+            live.append(len(parent))
+            parent.append(p)
     return torch.tensor(parent)
 
-def dasgupta_score(parent:Tensor, # (M,)
-                   leaves:Tensor, # (N,)
-                   ids:Tensor, # level ids of the samples, (N, L + 1)
-                   seed:int=0, # of making it binary
-                  )->float: # 1: the taxonomy; 0: chance
+
+def dasgupta_score(
+    parent: Tensor,  # (M,)
+    leaves: Tensor,  # (N,)
+    ids: Tensor,  # level ids of the samples, (N, L + 1)
+    seed: int = 0,  # of making it binary
+) -> float:  # 1: the taxonomy; 0: chance
     "Dasgupta's cost of the taxonomy's similarity, rescaled."
     ids = check_level_ids(ids, len(leaves))
     parent, N, cost, best, weight = make_binary(parent, seed), len(leaves), 0.0, 0.0, 0.0
     for l in range(ids.shape[1]):
         known = ids[:, l] >= 0
-        k = len(ids[known, l].unique()) # the last column is for samples without a path, which are similar to nobody
+        k = len(
+            ids[known, l].unique()
+        )  # the last column is for samples without a path, which are similar to nobody
         groups = torch.full((len(ids),), k)
         groups[known] = dense_labels(ids[known, l])[0]
         n = leaf_counts(parent, leaves, groups)
@@ -104,26 +130,31 @@ def dasgupta_score(parent:Tensor, # (M,)
     return (chance - cost) / (chance - best) if chance > best else float("nan")
 
 # %% ../nbs/43_tree_metrics.ipynb #1905a241
-def common_ancestor(parent:Tensor, # (M,)
-                    a:Tensor, # nodes, (T,)
-                    b:Tensor, # nodes, (T,)
-                   )->Tensor: # nodes, (T,)
+def common_ancestor(
+    parent: Tensor,  # (M,)
+    a: Tensor,  # nodes, (T,)
+    b: Tensor,  # nodes, (T,)
+) -> Tensor:  # nodes, (T,)
     "Lowest common ancestor of pairs of nodes."
     a, b = (check_labels(v, name="nodes", n_classes=len(parent)) for v in (a, b))
     depth, root = node_depths(parent), int((parent < 0).nonzero()[0])
     jump = [torch.where(parent < 0, root, parent)]
-    while 2 ** len(jump) <= int(depth.max()): jump.append(jump[-1][jump[-1]])
+    while 2 ** len(jump) <= int(depth.max()):
+        jump.append(jump[-1][jump[-1]])
     a, b = torch.where(depth[a] >= depth[b], a, b), torch.where(depth[a] >= depth[b], b, a)
-    for k in reversed(range(len(jump))): a = torch.where(depth[a] - depth[b] >= 2**k, jump[k][a], a)
+    for k in reversed(range(len(jump))):
+        a = torch.where(depth[a] - depth[b] >= 2**k, jump[k][a], a)
     for k in reversed(range(len(jump))):
         apart = jump[k][a] != jump[k][b]
         a, b = torch.where(apart, jump[k][a], a), torch.where(apart, jump[k][b], b)
     return torch.where(a == b, a, jump[0][a])
 
-def some_pairs(n:int, # of so many samples
-               count:int, # pairs
-               seed:int=0,
-              )->tuple[Tensor, Tensor]: # i ≠ j, both (T,)
+
+def some_pairs(
+    n: int,  # of so many samples
+    count: int,  # pairs
+    seed: int = 0,
+) -> tuple[Tensor, Tensor]:  # i ≠ j, both (T,)
     "Pairs of different samples, drawn at random."
     if n < 2:
         raise ValueError(f"{n} samples have no pairs.\nPass at least two.")
@@ -132,28 +163,35 @@ def some_pairs(n:int, # of so many samples
     return i, (i + torch.randint(1, n, (count,), generator=g)) % n
 
 # %% ../nbs/43_tree_metrics.ipynb #72f1063a
-def taxonomy_height(ids:Tensor, # level ids of the samples, (N, L + 1)
-                    i:Tensor, j:Tensor, # pairs of samples, (T,)
-                   )->Tensor: # (T,): 0 within a class, L + 1 where nothing is shared
+def taxonomy_height(
+    ids: Tensor,  # level ids of the samples, (N, L + 1)
+    i: Tensor,
+    j: Tensor,  # pairs of samples, (T,)
+) -> Tensor:  # (T,): 0 within a class, L + 1 where nothing is shared
     "How far up the taxonomy two samples meet."
     same = ids[i] == ids[j]
     common = (same[:, :-1] & (ids[i, :-1] >= 0)).sum(1)
     return torch.where(same[:, -1], 0, ids.shape[1] - common)
 
-def cophenetic_correlation(parent:Tensor, leaves:Tensor, # of a tree
-                           ids:Tensor, # level ids of the samples, (N, L + 1)
-                           n_pairs:int=200_000, # drawn at random
-                           seed:int=0,
-                          )->float: # −1 … 1
+
+def cophenetic_correlation(
+    parent: Tensor,
+    leaves: Tensor,  # of a tree
+    ids: Tensor,  # level ids of the samples, (N, L + 1)
+    n_pairs: int = 200_000,  # drawn at random
+    seed: int = 0,
+) -> float:  # −1 … 1
     "Spearman's correlation, over pairs, of the ancestor's number of leaves with the taxonomy's height."
     ids = check_level_ids(ids, len(leaves))
     i, j = some_pairs(len(leaves), n_pairs, seed)
     size = leaf_counts(parent, leaves, torch.zeros_like(leaves))[:, 0]
     return spearman(size[common_ancestor(parent, leaves[i], leaves[j])], taxonomy_height(ids, i, j))
 
-def spearman(a, b)->float: # NaN if one of them is constant, or holds a NaN
+
+def spearman(a, b) -> float:  # NaN if one of them is constant, or holds a NaN
     "Rank correlation of two vectors."
     from scipy.stats import rankdata
+
     a, b = check_values(a, name="a"), check_values(b, name="b")
     if len(a) != len(b):
         raise ValueError(f"a has {len(a)} values, b has {len(b)}.\nPass two vectors of one length.")
@@ -163,56 +201,79 @@ def spearman(a, b)->float: # NaN if one of them is constant, or holds a NaN
     return float(np.corrcoef(a, b)[0, 1]) if a.std() and b.std() else float("nan")
 
 # %% ../nbs/43_tree_metrics.ipynb #68e8592d
-def triplet_agreement(parent:Tensor, leaves:Tensor, # of a tree
-                      ids:Tensor, # level ids of the samples, (N, L + 1)
-                      n_triplets:int=200_000, # drawn at random; those that the taxonomy leaves open are dropped
-                      seed:int=0,
-                     )->float: # share; a tree that leaves a triplet open counts ⅓ for it
+def triplet_agreement(
+    parent: Tensor,
+    leaves: Tensor,  # of a tree
+    ids: Tensor,  # level ids of the samples, (N, L + 1)
+    n_triplets: int = 200_000,  # drawn at random; those that the taxonomy leaves open are dropped
+    seed: int = 0,
+) -> float:  # share; a tree that leaves a triplet open counts ⅓ for it
     "Of three samples, does the tree join first the two that the taxonomy joins first?"
     ids = check_level_ids(ids, len(leaves))
     if not len(leaves):
         raise ValueError("A tree without samples has no triplets.\nPass at least three samples.")
     g = torch.Generator().manual_seed(seed)
     i, j, k = torch.randint(len(leaves), (3, n_triplets), generator=g)
-    near, far, other = taxonomy_height(ids, i, j), taxonomy_height(ids, i, k), taxonomy_height(ids, j, k)
+    near, far, other = (
+        taxonomy_height(ids, i, j),
+        taxonomy_height(ids, i, k),
+        taxonomy_height(ids, j, k),
+    )
     keep = (near < far) & (near < other) & (i != j)
     i, j, k = (leaves[v[keep]] for v in (i, j, k))
-    if not len(i): return float("nan")
+    if not len(i):
+        return float("nan")
     depth = node_depths(parent)
     ij, ik, jk = (depth[common_ancestor(parent, *p)] for p in ((i, j), (i, k), (j, k)))
-    return float(torch.where((ij > ik) & (ij > jk), 1.0, torch.where((ij == ik) & (ij == jk), 1 / 3, 0.0)).mean())
+    return float(
+        torch.where(
+            (ij > ik) & (ij > jk), 1.0, torch.where((ij == ik) & (ij == jk), 1 / 3, 0.0)
+        ).mean()
+    )
 
 # %% ../nbs/43_tree_metrics.ipynb #d9b4fa2c
-def tree_scores(parent:Tensor, # of each node, (M,)
-                leaves:Tensor, # node of each sample, (N,)
-                ids:Tensor, # level ids of the samples, coarse to fine, (N, L + 1)
-                names, # of the levels, (L + 1)
-                seed:int=0,
-               )->dict: # name -> number
+def tree_scores(
+    parent: Tensor,  # of each node, (M,)
+    leaves: Tensor,  # node of each sample, (N,)
+    ids: Tensor,  # level ids of the samples, coarse to fine, (N, L + 1)
+    names,  # of the levels, (L + 1)
+    seed: int = 0,
+) -> dict:  # name -> number
     "Purity at every level, Dasgupta's score, cophenetic correlation and triplets of a tree."
     ids, names = check_level_ids(ids, len(leaves)), list(names)
     if len(names) != ids.shape[1]:
-        raise ValueError(f"{len(names)} names for {ids.shape[1]} levels.\nPass one name per level, the class last.")
+        raise ValueError(
+            f"{len(names)} names for {ids.shape[1]} levels.\nPass one name per level, the class last."
+        )
     out = {}
     for l, name in reversed(list(enumerate(names))):
         out[f"purity/{name}"] = dendrogram_purity(parent, leaves, ids[:, l])
-    return out | dict(dasgupta=dasgupta_score(parent, leaves, ids, seed),
-                      cophenetic=cophenetic_correlation(parent, leaves, ids, seed=seed),
-                      triplets=triplet_agreement(parent, leaves, ids, seed=seed))
+    return out | dict(
+        dasgupta=dasgupta_score(parent, leaves, ids, seed),
+        cophenetic=cophenetic_correlation(parent, leaves, ids, seed=seed),
+        triplets=triplet_agreement(parent, leaves, ids, seed=seed),
+    )
 
 # %% ../nbs/43_tree_metrics.ipynb #ad338c68
-def tree_agreement(a:tuple, # parent and leaves of a tree
-                   b:tuple, # of another one over the same samples
-                   n_triplets:int=200_000, # drawn at random
-                   seed:int=0,
-                  )->float: # ⅓ by chance, 1 for the same tree
+def tree_agreement(
+    a: tuple,  # parent and leaves of a tree
+    b: tuple,  # of another one over the same samples
+    n_triplets: int = 200_000,  # drawn at random
+    seed: int = 0,
+) -> float:  # ⅓ by chance, 1 for the same tree
     "Share of triplets resolved alike, among those that both trees resolve ([Critchlow et al. 1996](https://doi.org/10.1093/sysbio/45.3.323)); NaN if there are none."
-    if len(a[1]) != len(b[1]): raise ValueError(f"Trees of {len(a[1])} and {len(b[1])} samples.\nPass two trees over the same samples, in the same order.")
+    if len(a[1]) != len(b[1]):
+        raise ValueError(
+            f"Trees of {len(a[1])} and {len(b[1])} samples.\nPass two trees over the same samples, in the same order."
+        )
     t = torch.randint(len(a[1]), (3, n_triplets), generator=torch.Generator().manual_seed(seed))
     first = []
     for parent, leaves in (a, b):
         depth = node_depths(parent)
-        d = torch.stack([depth[common_ancestor(parent, leaves[t[p]], leaves[t[q]])] for p, q in ((0, 1), (0, 2), (1, 2))])
+        d = torch.stack([
+            depth[common_ancestor(parent, leaves[t[p]], leaves[t[q]])]
+            for p, q in ((0, 1), (0, 2), (1, 2))
+        ])
         top = d.max(0)
         first.append(torch.where((d == top.values).sum(0) == 1, top.indices, -1))
     both = (first[0] >= 0) & (first[1] >= 0) & (t[0] != t[1]) & (t[0] != t[2]) & (t[1] != t[2])

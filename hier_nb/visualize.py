@@ -16,162 +16,246 @@ from .geometry import midpoint, mobius_add, project
 from .tree import proxy_parents
 
 # %% ../nbs/45_visualize.ipynb #911f134d
-def plot_retrieval(embeddings:Tensor, # points in the ball, (N, D)
-                   dataset, # with `.raw(i)`, `.labels`, `.class_names`
-                   queries, # indices of the query pictures
-                   k:int=6, # neighbours shown
-                   c:float=0.1, # the ball has curvature -c; 0: cosine
-                  ): # the figure
+def plot_retrieval(
+    embeddings: Tensor,  # points in the ball, (N, D)
+    dataset,  # with `.raw(i)`, `.labels`, `.class_names`
+    queries,  # indices of the query pictures
+    k: int = 6,  # neighbours shown
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+):  # the figure
     "Each row: a query, then its nearest neighbours; green frame: same class, red: another."
     import matplotlib.pyplot as plt
+
     embeddings = check_embeddings(embeddings, c=c, device="cpu")
     queries = check_labels(queries, name="queries", n_classes=len(embeddings), device="cpu")
     if not len(queries):
         raise ValueError("There are no queries to show.\nPass at least one row number.")
     if len(dataset.labels) != len(embeddings):
-        raise ValueError(f"{len(embeddings)} embeddings for a dataset of {len(dataset.labels)} pictures.\nPass the dataset they were made from.")
+        raise ValueError(
+            f"{len(embeddings)} embeddings for a dataset of {len(dataset.labels)} pictures.\nPass the dataset they were made from."
+        )
     (k,) = check_ks(k, len(embeddings) - 1, name="k")
     nearest = knn(embeddings[queries], k + 1, embeddings, c)[1]
-    fig, axes = plt.subplots(len(queries), k + 1, figsize=(.9 * (k + 1), .95 * len(queries)), squeeze=False)
+    fig, axes = plt.subplots(
+        len(queries), k + 1, figsize=(0.9 * (k + 1), 0.95 * len(queries)), squeeze=False
+    )
     for row, q, near in zip(axes, queries.tolist(), nearest.tolist()):
         _frame(row[0], dataset, q, "black", dataset.class_names[dataset.labels[q]])
         for ax, i in zip(row[1:], [i for i in near if i != q][:k]):
             same = dataset.labels[i] == dataset.labels[q]
-            _frame(ax, dataset, i, "#2e7d32" if same else "#c62828", "" if same else dataset.class_names[dataset.labels[i]])
-    fig.tight_layout(pad=.3)
+            _frame(
+                ax,
+                dataset,
+                i,
+                "#2e7d32" if same else "#c62828",
+                "" if same else dataset.class_names[dataset.labels[i]],
+            )
+    fig.tight_layout(pad=0.3)
     return fig
 
 # %% ../nbs/45_visualize.ipynb #0a0caf17
-def picture(dataset, # with `.raw(i)`
-            i:int, # row
-            size:int=64, # of the placeholder, in pixels
-           )->np.ndarray: # (H, W, 3) uint8
+def picture(
+    dataset,  # with `.raw(i)`
+    i: int,  # row
+    size: int = 64,  # of the placeholder, in pixels
+) -> np.ndarray:  # (H, W, 3) uint8
     "A picture of a dataset; where its file is missing or broken, a grey cross instead, with a warning."
-    try: return dataset.raw(i)
-    except (OSError, ValueError) as e: warnings.warn(str(e).splitlines()[0] + " A placeholder is shown.", stacklevel=2)
+    try:
+        return dataset.raw(i)
+    except (OSError, ValueError) as e:
+        warnings.warn(str(e).splitlines()[0] + " A placeholder is shown.", stacklevel=2)
     n = np.arange(size)
     cross = np.minimum(abs(n[:, None] - n), abs(n[:, None] + n - size + 1)) < 2
     return np.where(cross, 150, 225).astype(np.uint8)[..., None].repeat(3, 2)
 
+
 def _frame(ax, dataset, i, color, title):
-    ax.imshow(picture(dataset, i)); ax.set(xticks=[], yticks=[])
+    ax.imshow(picture(dataset, i))
+    ax.set(xticks=[], yticks=[])
     ax.set_title(title if len(title) < 18 else title[:16] + "…", fontsize=6, pad=2)
-    for s in ax.spines.values(): s.set(color=color, linewidth=2.2)
+    for s in ax.spines.values():
+        s.set(color=color, linewidth=2.2)
 
 # %% ../nbs/45_visualize.ipynb #4f2c489e
-def map_to_disk(points:Tensor, # in the ball, (N, D): samples, proxies, or both stacked
-                c:float=0.1, # the ball has curvature -c; 0: cosine
-                n_neighbors:int=15, # UMAP's, the point itself included
-                min_dist:float=0.1, # UMAP's
-                seed:int=0,
-                landmarks:int=20_000, # points laid out at most
-               )->Tensor: # in the disk of curvature −1, (N, 2)
+def map_to_disk(
+    points: Tensor,  # in the ball, (N, D): samples, proxies, or both stacked
+    c: float = 0.1,  # the ball has curvature -c; 0: cosine
+    n_neighbors: int = 15,  # UMAP's, the point itself included
+    min_dist: float = 0.1,  # UMAP's
+    seed: int = 0,
+    landmarks: int = 20_000,  # points laid out at most
+) -> Tensor:  # in the disk of curvature −1, (N, 2)
     "UMAP of the ball's exact neighbours onto a hyperboloid, projected to the Poincaré disk."
-    if len(points) < 4: raise ValueError(f"{len(points)} points are too few for a map.\nPass at least 4.")
+    if len(points) < 4:
+        raise ValueError(f"{len(points)} points are too few for a map.\nPass at least 4.")
     points = check_embeddings(points, name="points", c=c, device="cpu").float()
-    if len(points) <= landmarks: return _umap(points, c, min(n_neighbors, len(points)), min_dist, seed)
-    chosen = torch.randperm(len(points), generator=torch.Generator().manual_seed(seed))[:landmarks].sort().values
-    on_map, near = map_to_disk(points[chosen], c, n_neighbors, min_dist, seed), knn(points, 3, points[chosen], c)[1]
+    if len(points) <= landmarks:
+        return _umap(points, c, min(n_neighbors, len(points)), min_dist, seed)
+    chosen = (
+        torch
+        .randperm(len(points), generator=torch.Generator().manual_seed(seed))[:landmarks]
+        .sort()
+        .values
+    )
+    on_map, near = (
+        map_to_disk(points[chosen], c, n_neighbors, min_dist, seed),
+        knn(points, 3, points[chosen], c)[1],
+    )
     out = midpoint(on_map[near], 1.0)
     out[chosen] = on_map
     return out
 
+
 def _umap(x, c, k, min_dist, seed):
     d, i = knn(x, k - 1, c=c)
     me = torch.arange(len(x))[:, None]
-    known = (torch.cat([me, i], 1).int().numpy(), torch.cat([torch.zeros(len(x), 1), d], 1).float().numpy())
+    known = (
+        torch.cat([me, i], 1).int().numpy(),
+        torch.cat([torch.zeros(len(x), 1), d], 1).float().numpy(),
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore") # UMAP's notices about the seed and about neighbours that it did not search for
+        warnings.simplefilter(
+            "ignore"
+        )  # UMAP's notices about the seed and about neighbours that it did not search for
         import umap
-        fit = umap.UMAP(n_components=2, output_metric="hyperboloid", min_dist=min_dist, n_neighbors=k, precomputed_knn=known, force_approximation_algorithm=True, random_state=seed, n_jobs=1)
+
+        fit = umap.UMAP(
+            n_components=2,
+            output_metric="hyperboloid",
+            min_dist=min_dist,
+            n_neighbors=k,
+            precomputed_knn=known,
+            force_approximation_algorithm=True,
+            random_state=seed,
+            n_jobs=1,
+        )
         x = torch.from_numpy(np.array(fit.fit_transform(x.numpy()))).double()
     x = torch.nan_to_num(x)
     return x / (1 + (1 + x.square().sum(1, keepdim=True)).sqrt())
 
 # %% ../nbs/45_visualize.ipynb #97676df1
-def center(x:Tensor, # in the disk of curvature −1, (N, 2)
-          )->Tensor: # the same, moved so that the midpoint of all points is the origin
+def center(
+    x: Tensor,  # in the disk of curvature −1, (N, 2)
+) -> Tensor:  # the same, moved so that the midpoint of all points is the origin
     "Möbius translation of the midpoint to the origin."
     x = check_embeddings(x, name="x", c=1.0)
     return project(mobius_add(-midpoint(x, 1.0).expand_as(x), x, 1.0), 1.0)
 
 # %% ../nbs/45_visualize.ipynb #e6c8243e
-def place_proxies(on_map:Tensor, # samples in the disk of curvature −1, (N, 2)
-                  samples:Tensor, # the same samples in the ball, (N, D)
-                  proxies:Tensor, # in the ball, (P, D)
-                  c:float=0.1, # the ball has curvature -c
-                 )->tuple[Tensor, Tensor, Tensor]: # places of the proxies in use, (U, 2), their indices among all, (U,), each sample's place, (N,)
+def place_proxies(
+    on_map: Tensor,  # samples in the disk of curvature −1, (N, 2)
+    samples: Tensor,  # the same samples in the ball, (N, D)
+    proxies: Tensor,  # in the ball, (P, D)
+    c: float = 0.1,  # the ball has curvature -c
+) -> tuple[
+    Tensor, Tensor, Tensor
+]:  # places of the proxies in use, (U, 2), their indices among all, (U,), each sample's place, (N,)
     "Proxies at the midpoints of their samples on the map."
     samples = check_embeddings(samples, name="samples", c=c)
     on_map = check_embeddings(on_map, name="on_map", c=1.0, width=2)
     if len(on_map) != len(samples):
-        raise ValueError(f"{len(on_map)} places for {len(samples)} samples.\nPass the map of these samples.")
-    proxies = check_embeddings(proxies, name="proxies", c=c, width=samples.shape[1], device=samples.device)
+        raise ValueError(
+            f"{len(on_map)} places for {len(samples)} samples.\nPass the map of these samples."
+        )
+    proxies = check_embeddings(
+        proxies, name="proxies", c=c, width=samples.shape[1], device=samples.device
+    )
     home = knn(samples, 1, proxies.to(samples.dtype), c)[1][:, 0]
     used, home = home.unique(return_inverse=True)
     return torch.stack([midpoint(on_map[home == n], 1.0) for n in range(len(used))]), used, home
 
 # %% ../nbs/45_visualize.ipynb #300b13e2
-def plot_run(samples:Tensor, # in the disk of curvature −1, (N, 2)
-             proxies:Tensor, # (P, 2)
-             dataset=None, # for colours and thumbnails; rows of `samples` are its rows `index`
-             index=None, # dataset rows of the samples, (N,); None: 0 … N−1
-             home=None, # each sample's proxy, (N,); None: the nearest in the disk
-             level:str|None=None, # level of the taxonomy to colour by; None: the coarsest, or the class
-             thumbnails:int=48, # pictures in the disk
-             ax=None):
+def plot_run(
+    samples: Tensor,  # in the disk of curvature −1, (N, 2)
+    proxies: Tensor,  # (P, 2)
+    dataset=None,  # for colours and thumbnails; rows of `samples` are its rows `index`
+    index=None,  # dataset rows of the samples, (N,); None: 0 … N−1
+    home=None,  # each sample's proxy, (N,); None: the nearest in the disk
+    level: str
+    | None = None,  # level of the taxonomy to colour by; None: the coarsest, or the class
+    thumbnails: int = 48,  # pictures in the disk
+    ax=None,
+):
     "Samples, proxies, tree and thumbnails in the Poincaré disk."
     import matplotlib.pyplot as plt
+
     ax = plot_disk(1.0, None, ax if ax is not None else plt.subplots(figsize=(8, 8))[1])
     samples = check_embeddings(samples, name="samples", c=1.0, width=2, device="cpu")
-    proxies = check_embeddings(proxies, name="proxies", c=1.0, width=2, device="cpu").to(samples.dtype)
+    proxies = check_embeddings(proxies, name="proxies", c=1.0, width=2, device="cpu").to(
+        samples.dtype
+    )
     index = check_rows(index, len(samples), dataset)
     if home is None:
         home = knn(samples, 1, proxies, 1.0)[1][:, 0]
     home = check_labels(home, len(samples), name="home", n_classes=len(proxies), device="cpu")
-    plot_geodesics(proxies[home], samples, 1.0, ax, color="#dddddd", lw=.25, zorder=0)
+    plot_geodesics(proxies[home], samples, 1.0, ax, color="#dddddd", lw=0.25, zorder=0)
     parent = proxy_parents(proxies, 1.0)
     child = parent >= 0
-    plot_geodesics(proxies[parent[child]], proxies[child], 1.0, ax, color="k", lw=.7, zorder=1)
+    plot_geodesics(proxies[parent[child]], proxies[child], 1.0, ax, color="k", lw=0.7, zorder=1)
     ids = None if dataset is None else _colour_ids(dataset, index, level)
     plot_points(samples, ids, proxies, 1.0, None, ax)
-    if dataset is not None: _thumbnails(ax, samples, dataset, index, thumbnails); _legend(ax, dataset, ids, level)
+    if dataset is not None:
+        _thumbnails(ax, samples, dataset, index, thumbnails)
+        _legend(ax, dataset, ids, level)
     return ax
 
-def check_rows(index, # dataset rows of samples, (N,); None: 0 … N−1
-               n:int, # how many samples there are
-               dataset=None, # whose rows they are; None: not asked
-              )->Tensor: # (N,) int64
+
+def check_rows(
+    index,  # dataset rows of samples, (N,); None: 0 … N−1
+    n: int,  # how many samples there are
+    dataset=None,  # whose rows they are; None: not asked
+) -> Tensor:  # (N,) int64
     "Which rows of the dataset the samples are, or ValueError."
     rows = torch.arange(n) if index is None else check_labels(index, n, name="index", device="cpu")
-    return check_labels(rows, name="index", n_classes=None if dataset is None else len(dataset.labels))
+    return check_labels(
+        rows, name="index", n_classes=None if dataset is None else len(dataset.labels)
+    )
 
 # %% ../nbs/45_visualize.ipynb #16a038f0
-def _legend(ax, dataset, ids, level, most=10): # names of the colours, if they are few
+def _legend(ax, dataset, ids, level, most=10):  # names of the colours, if they are few
     t = dataset.taxonomy
-    if t is None or ids.max() >= most: return
+    if t is None or ids.max() >= most:
+        return
     names = t.names(level or t.levels[0])
-    for i in ids[ids >= 0].unique().tolist(): ax.scatter([], [], s=16, color=class_colors([i]), label=names[i])
-    ax.legend(loc="upper left", bbox_to_anchor=(-.12, 1.02), fontsize=7, frameon=False, handletextpad=.2)
+    for i in ids[ids >= 0].unique().tolist():
+        ax.scatter([], [], s=16, color=class_colors([i]), label=names[i])
+    ax.legend(
+        loc="upper left", bbox_to_anchor=(-0.12, 1.02), fontsize=7, frameon=False, handletextpad=0.2
+    )
 
 # %% ../nbs/45_visualize.ipynb #8182e835
 def _colour_ids(dataset, index, level):
     t = dataset.taxonomy
-    return dataset.labels[index] if t is None else t.ids(level or t.levels[0])[dataset.labels[index]]
+    return (
+        dataset.labels[index] if t is None else t.ids(level or t.levels[0])[dataset.labels[index]]
+    )
 
 # %% ../nbs/45_visualize.ipynb #8c499afb
-def _thumbnails(ax, samples, dataset, index, n, zoom=.2, clear=.085):
+def _thumbnails(ax, samples, dataset, index, n, zoom=0.2, clear=0.085):
     "Up to `n` pictures, chosen so that no two overlap: a farthest-first walk that stops at distance `clear`."
     from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-    if not n: return
+
+    if not n:
+        return
     chosen, gap = [int(samples.norm(dim=1).argmax())], torch.full((len(samples),), torch.inf)
     while len(chosen) < n:
         gap = torch.minimum(gap, (samples - samples[chosen[-1]]).norm(dim=1))
-        if gap.max() < clear: break
+        if gap.max() < clear:
+            break
         chosen.append(int(gap.argmax()))
     for i in chosen:
         im = picture(dataset, int(index[i]))
-        ax.add_artist(AnnotationBbox(OffsetImage(_transparent(im), zoom=zoom * 96 / im.shape[0]), samples[i].tolist(), frameon=False, pad=0))
+        ax.add_artist(
+            AnnotationBbox(
+                OffsetImage(_transparent(im), zoom=zoom * 96 / im.shape[0]),
+                samples[i].tolist(),
+                frameon=False,
+                pad=0,
+            )
+        )
 
-def _transparent(im): # white paper becomes see-through, so that points under a drawing stay visible
+
+def _transparent(
+    im,
+):  # white paper becomes see-through, so that points under a drawing stay visible
     return np.dstack([im, np.where((im > 245).all(-1), 0, 255).astype(np.uint8)])

@@ -1,4 +1,5 @@
 "What every test here shares: files may be slow only when asked, and one sentence is expected of an error."
+
 import pytest, torch
 
 
@@ -12,6 +13,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--slow"): return
+    if config.getoption("--slow"):
+        return
     for item in items:
-        if "slow" in item.keywords: item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))
+        if "slow" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="slow; run with --slow"))

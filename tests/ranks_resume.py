@@ -1,4 +1,5 @@
 "What several ranks run in the tests of resuming; a new process must be able to import it."
+
 import faulthandler
 import shutil
 import warnings
@@ -14,9 +15,24 @@ from hier_nb.trainer import Trainer
 from hier_nb.training import train
 
 small = dict(
-    backbone="vit_tiny_patch16_224", pretrained=False, dim=8, loss="PA", n_proxies=8, n_neighbors=4, triplets_per_anchor=4,
-    backbone_settings=dict(img_size=16, patch_size=8, embed_dim=24, depth=1, num_heads=2), image_size=16, eval_size=16,
-    batch_size=8, images_per_class=2, epochs=2, lr=1e-3, device="cpu", tensorboard=False, recall_ks=(1, 2))
+    backbone="vit_tiny_patch16_224",
+    pretrained=False,
+    dim=8,
+    loss="PA",
+    n_proxies=8,
+    n_neighbors=4,
+    triplets_per_anchor=4,
+    backbone_settings=dict(img_size=16, patch_size=8, embed_dim=24, depth=1, num_heads=2),
+    image_size=16,
+    eval_size=16,
+    batch_size=8,
+    images_per_class=2,
+    epochs=2,
+    lr=1e-3,
+    device="cpu",
+    tensorboard=False,
+    recall_ks=(1, 2),
+)
 
 
 def limit(seconds=600):
@@ -30,7 +46,14 @@ def pictures(seed=0, classes=4, each=6, paths=None):
     x = np.random.default_rng(seed).integers(0, 255, (len(labels), 16, 16, 3), dtype=np.uint8)
     paths = paths or [f"{n}.png" for n in range(len(labels))]
     names = [f"class {n}" for n in range(classes)]
-    return ImageDataset(x, labels, names, paths, transform=create_transform(True, 16, augmentation="affine"), name="noise")
+    return ImageDataset(
+        x,
+        labels,
+        names,
+        paths,
+        transform=create_transform(True, 16, augmentation="affine"),
+        name="noise",
+    )
 
 
 def config(**changes):
@@ -55,8 +78,16 @@ def said(f):
 
 def whole_run(base, changes, resume):
     "-> history, Recall, chosen, weights' sums."
-    r = train(config(**changes), folder(base), pictures(), pictures(1), progress=False, resume=resume)
-    return r.history, r.before, r.after, r.chosen, [float(v.double().sum()) for v in r.model.state_dict().values()]
+    r = train(
+        config(**changes), folder(base), pictures(), pictures(1), progress=False, resume=resume
+    )
+    return (
+        r.history,
+        r.before,
+        r.after,
+        r.chosen,
+        [float(v.double().sum()) for v in r.model.state_dict().values()],
+    )
 
 
 def resumed(base, changes, settings_of_rank_1=None, folders=(True, True)):
@@ -74,6 +105,7 @@ def damaged(base):
     def damage():
         for path in Path(base).rglob("state.safetensors"):
             path.write_bytes(path.read_bytes()[:-8])
+
     broadcast_from_main(damage)
 
 
@@ -106,19 +138,24 @@ def unlike():
     every = gather(x, check=False)
     every.sum().backward()
     empty = gather(torch.zeros(0, 3)).shape
-    turned = gather(torch.arange(6.).reshape(2, 3).T + r)[:, 0].tolist()
+    turned = gather(torch.arange(6.0).reshape(2, 3).T + r)[:, 0].tolist()
     return errors, every.tolist(), x.grad.tolist(), tuple(empty), turned
 
 
 class Awkward(Exception):
     "Cannot be made from its message alone."
+
     def __init__(self, a, b):
         super().__init__(f"{a} and {b}")
 
 
 def told():
     "-> what reached this rank."
-    weights = {"a": torch.arange(5, dtype=torch.bfloat16), "b": [torch.tensor(True), torch.zeros(0, 2)], "n": 3}
+    weights = {
+        "a": torch.arange(5, dtype=torch.bfloat16),
+        "b": [torch.tensor(True), torch.zeros(0, 2)],
+        "n": 3,
+    }
 
     def awkward():
         raise Awkward(1, 2)
@@ -126,8 +163,13 @@ def told():
     def on_rank_1():
         if rank() == 1:
             raise ValueError("this rank has a bad day")
-    return (broadcast_from_main(lambda: weights), said(lambda: broadcast_from_main(awkward)),
-            said(lambda: broadcast_from_main(lambda: lambda: 0)), said(lambda: on_every_rank(on_rank_1)))
+
+    return (
+        broadcast_from_main(lambda: weights),
+        said(lambda: broadcast_from_main(awkward)),
+        said(lambda: broadcast_from_main(lambda: lambda: 0)),
+        said(lambda: on_every_rank(on_rank_1)),
+    )
 
 
 def tensors_and_words():

@@ -1,4 +1,5 @@
 "What the tests run on several ranks: these functions must come from a module that new processes can import."
+
 import warnings
 
 import torch
@@ -15,14 +16,43 @@ def pictures(n_classes=6, per_class=8, size=32, seed=0):
     g = torch.Generator().manual_seed(seed)
     labels = torch.arange(n_classes).repeat_interleave(per_class)
     colours = torch.rand(n_classes, 3, generator=g)
-    images = (colours[labels][:, None, None] * 200 + 50 * torch.rand(len(labels), size, size, 3, generator=g)).byte().numpy()
-    return ImageDataset(list(images), labels, [f"colour {k}" for k in range(n_classes)], [f"{i}.png" for i in range(len(labels))],
-                        transform=create_transform(False, size), name="colours", split="train")
+    images = (
+        (
+            colours[labels][:, None, None] * 200
+            + 50 * torch.rand(len(labels), size, size, 3, generator=g)
+        )
+        .byte()
+        .numpy()
+    )
+    return ImageDataset(
+        list(images),
+        labels,
+        [f"colour {k}" for k in range(n_classes)],
+        [f"{i}.png" for i in range(len(labels))],
+        transform=create_transform(False, size),
+        name="colours",
+        split="train",
+    )
 
 
-small = dict(backbone="test_efficientnet", pretrained=False, freeze_batch_norm=False, dim=8, n_proxies=16, n_neighbors=4,
-             triplets_per_anchor=4, batch_size=24, images_per_class=4, image_size=32, eval_size=32, epochs=2, lr=1e-3,
-             tensorboard=False, init_class_proxies=False, recall_ks=(1,))
+small = dict(
+    backbone="test_efficientnet",
+    pretrained=False,
+    freeze_batch_norm=False,
+    dim=8,
+    n_proxies=16,
+    n_neighbors=4,
+    triplets_per_anchor=4,
+    batch_size=24,
+    images_per_class=4,
+    image_size=32,
+    eval_size=32,
+    epochs=2,
+    lr=1e-3,
+    tensorboard=False,
+    init_class_proxies=False,
+    recall_ks=(1,),
+)
 
 
 def steps(settings, n=3):
@@ -42,9 +72,17 @@ def steps(settings, n=3):
 def trained(settings, out, resume=False):
     "The report of a run on these ranks."
     from hier_nb.training import train
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        r = train(TrainConfig(**small | settings), out, pictures(), pictures(seed=1), progress=False, resume=resume)
+        r = train(
+            TrainConfig(**small | settings),
+            out,
+            pictures(),
+            pictures(seed=1),
+            progress=False,
+            resume=resume,
+        )
     return r.after["recall"][1], r.embeddings
 
 
@@ -75,6 +113,7 @@ def spoiled(rows, fault=float("nan")):
     def transform(x):
         y = plain(x)
         return y * fault if x.permute(1, 2, 0).contiguous().numpy().tobytes() in marks else y
+
     data.transform = transform
     return data
 

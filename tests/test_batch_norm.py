@@ -1,4 +1,5 @@
 "BatchNorm that trains, on one rank and on two: the same run, and what is reported is what was saved."
+
 import pytest
 import torch
 from fastcore.test import test_fail as fails
@@ -19,10 +20,22 @@ frozen = dict(freeze_batch_norm=True)
 def ranks(tmp_path_factory):
     "Everything that needs two ranks, in one start of them: (rank, name) -> result; and the folders of the runs."
     folders = {way: str(tmp_path_factory.mktemp("run")) for way in ways}
-    last = int(first_batch(Trainer(TrainConfig(**small | frozen), pictures()))[2][-1]) # a picture of the second rank
+    last = int(
+        first_batch(Trainer(TrainConfig(**small | frozen), pictures()))[2][-1]
+    )  # a picture of the second rank
     calls = {("steps", name): ("steps", double | dict(backbone=name)) for name in backbones}
-    calls |= {("reported", *way): ("reported", dict(sync_batch_norm=way[0], ema_decay=way[1], max_steps=3), folders[way]) for way in ways}
-    calls |= {("said",): ("said_without_sync",), ("named", last): ("name_the_picture", frozen, [last])}
+    calls |= {
+        ("reported", *way): (
+            "reported",
+            dict(sync_batch_norm=way[0], ema_decay=way[1], max_steps=3),
+            folders[way],
+        )
+        for way in ways
+    }
+    calls |= {
+        ("said",): ("said_without_sync",),
+        ("named", last): ("name_the_picture", frozen, [last]),
+    }
     return launch(on_two_ranks, calls, ranks=2), folders, last
 
 
@@ -32,9 +45,13 @@ def test_two_ranks_are_one(ranks, backbone):
     for rank in (0, 1):
         history, weights, x = ranks[0][rank]["steps", backbone]
         for a, b in zip(history, alone[0]):
-            assert a.keys() == b.keys() and all(abs(a[k] - b[k]) < 1e-9 for k in a), "the losses of every step"
+            assert a.keys() == b.keys() and all(abs(a[k] - b[k]) < 1e-9 for k in a), (
+                "the losses of every step"
+            )
         for name, value in alone[1].items():
-            torch.testing.assert_close(weights[name], value, rtol=1e-8, atol=1e-9, msg=f"{name} differs")
+            torch.testing.assert_close(
+                weights[name], value, rtol=1e-8, atol=1e-9, msg=f"{name} differs"
+            )
         torch.testing.assert_close(x, alone[2], rtol=1e-5, atol=1e-6)
 
 
@@ -42,8 +59,12 @@ def test_two_ranks_are_one(ranks, backbone):
 def test_what_is_reported_is_what_was_saved(ranks, sync, ema):
     results, folders, _ = ranks
     (first, resumed), (second, _) = (results[rank]["reported", sync, ema] for rank in (0, 1))
-    assert first[0] == second[0] and torch.equal(first[1], second[1]), "both ranks evaluated one network"
-    assert resumed[0] == first[0] and torch.equal(resumed[1], first[1]), "and a finished run that is resumed says it again"
+    assert first[0] == second[0] and torch.equal(first[1], second[1]), (
+        "both ranks evaluated one network"
+    )
+    assert resumed[0] == first[0] and torch.equal(resumed[1], first[1]), (
+        "and a finished run that is resumed says it again"
+    )
     r = load_result(folders[sync, ema], pictures(seed=1))
     again, x, _ = evaluate(r.model, r.dataset, r.config, progress=False)
     assert again["recall"][1] == first[0] == r.after["recall"][1]
@@ -52,7 +73,11 @@ def test_what_is_reported_is_what_was_saved(ranks, sync, ema):
 
 def test_ranks_that_differ_are_announced(ranks):
     said = [ranks[0][rank]["said",] for rank in (0, 1)]
-    assert len(said[0]) == 1 and "normalises its 12 pictures by themselves" in said[0][0] and not said[1]
+    assert (
+        len(said[0]) == 1
+        and "normalises its 12 pictures by themselves" in said[0][0]
+        and not said[1]
+    )
 
 
 def test_the_picture_is_named_on_every_rank(ranks):
@@ -67,6 +92,12 @@ def test_frozen_batch_norm_stays_as_it_is():
 
 def test_chunks_beside_batch_norm_are_refused():
     for chunk in (1, 5, 24):
-        fails(lambda: Trainer(TrainConfig(**small | dict(chunk=chunk)), pictures()), contains="do not go together")
+        fails(
+            lambda: Trainer(TrainConfig(**small | dict(chunk=chunk)), pictures()),
+            contains="do not go together",
+        )
     Trainer(TrainConfig(**small | dict(chunk=5, freeze_batch_norm=True)), pictures())
-    Trainer(TrainConfig(**small | dict(chunk=5, backbone="test_vit", image_size=160, eval_size=160)), pictures(size=160))
+    Trainer(
+        TrainConfig(**small | dict(chunk=5, backbone="test_vit", image_size=160, eval_size=160)),
+        pictures(size=160),
+    )

@@ -1,4 +1,5 @@
 "A kill at any moment leaves a checkpoint; a stop at the end of an epoch loses nothing of it."
+
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ def test_a_step_saved_again_is_there_at_every_moment(tmp_path, monkeypatch, func
         if len(calls) == call + 1:
             raise Killed
         return plain(*args, **kwargs)
+
     with monkeypatch.context() as m:
         m.setattr(owner, name, killed)
         try:
@@ -46,8 +48,8 @@ def test_a_step_saved_again_is_there_at_every_moment(tmp_path, monkeypatch, func
 
 
 def test_what_a_killed_process_left_is_cleared(tmp_path):
-    (tmp_path/".save-abc"/"new").mkdir(parents=True)
-    (tmp_path/".save-abc"/"new"/"state.safetensors").write_bytes(b"0" * 1000)
+    (tmp_path / ".save-abc" / "new").mkdir(parents=True)
+    (tmp_path / ".save-abc" / "new" / "state.safetensors").write_bytes(b"0" * 1000)
     save_checkpoint(tmp_path, 1, dict(a=torch.zeros(2)), {})
     assert not list(tmp_path.glob(".save-*"))
 
@@ -55,14 +57,16 @@ def test_what_a_killed_process_left_is_cleared(tmp_path):
 def test_state_is_strict_json(tmp_path):
     history = [{"PA": float("nan"), "skipped": 1.0}, {"PA": 1.0}]
     saved = save_checkpoint(tmp_path, 1, dict(a=torch.zeros(2)), dict(history=history))
-    json.loads((saved/"state.json").read_text(), parse_constant=lambda word: pytest.fail(word))
+    json.loads((saved / "state.json").read_text(), parse_constant=lambda word: pytest.fail(word))
     assert module.read_checkpoint(saved)[1]["history"][0]["PA"] is None
 
 
 def run(folder, resume=False, **settings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        config = TrainConfig(**small | dict(val_fraction=0.34, batch_size=8, epochs=2, hier_weight=0.0) | settings)
+        config = TrainConfig(
+            **small | dict(val_fraction=0.34, batch_size=8, epochs=2, hier_weight=0.0) | settings
+        )
         return train(config, folder, pictures(), pictures(seed=1), progress=False, resume=resume)
 
 
@@ -86,6 +90,7 @@ def test_a_stop_changes_nothing(undisturbed, tmp_path, monkeypatch, step, when):
         if when == "validation" and self.done >= step:
             os.kill(os.getpid(), signal.SIGINT)
         return validate(self, *args)
+
     with monkeypatch.context() as m:
         m.setattr(Trainer, "take_step", stopping_step)
         m.setattr(Trainer, "validate", stopping_validation)

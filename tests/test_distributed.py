@@ -1,20 +1,26 @@
 "Ranks that hold unlike tensors, or of which one fails, all say so."
+
 import pytest
 import ranks_resume
 from hier_nb.distributed import launch
 
 
 @pytest.fixture(scope="module")
-def got(): # one start of the ranks, which takes longest
+def got():  # one start of the ranks, which takes longest
     return launch(ranks_resume.tensors_and_words, ranks=2)
 
 
 def test_unlike_tensors_raise_one_sentence_on_all_ranks(got):
     errors = {r: unlike for r, (unlike, _) in got.items()}
     assert errors[0][0] == errors[1][0]
-    assert all(e.startswith("ValueError: ") and len(e.splitlines()) == 2 for e in errors[0][0]), errors[0][0]
+    assert all(e.startswith("ValueError: ") and len(e.splitlines()) == 2 for e in errors[0][0]), (
+        errors[0][0]
+    )
     rows, none, widths, dims, dtypes, number, uneven, uneven_dtypes = errors[0][0]
-    assert "(3, 4) of float32 on rank 0, (2, 4) of float32 on rank 1" in rows and "gather_uneven" in rows
+    assert (
+        "(3, 4) of float32 on rank 0, (2, 4) of float32 on rank 1" in rows
+        and "gather_uneven" in rows
+    )
     assert "(0, 4)" in none and "(3, 5)" in widths and "(4, 3, 1)" in dims
     assert "float64 on rank 1" in dtypes and "x[None]" in number
     assert "(2, 5)" in uneven and "int64 on rank 1" in uneven_dtypes
@@ -22,13 +28,17 @@ def test_unlike_tensors_raise_one_sentence_on_all_ranks(got):
 
 def test_gathering_goes_on_afterwards(got):
     for (_, every, gradient, empty, turned), _ in got.values():
-        assert every == [[0.] * 3] * 2 + [[1.] * 3] * 2 and gradient == [[2.] * 3] * 2
-        assert empty == (0, 3) and turned == [0., 1., 2., 1., 2., 3.]
+        assert every == [[0.0] * 3] * 2 + [[1.0] * 3] * 2 and gradient == [[2.0] * 3] * 2
+        assert empty == (0, 3) and turned == [0.0, 1.0, 2.0, 1.0, 2.0, 3.0]
 
 
 def test_main_rank_tells_and_failures_reach_all(got):
     for r, (_, (weights, awkward, unsendable, failed)) in got.items():
-        assert weights["a"].tolist() == [0, 1, 2, 3, 4] and str(weights["a"].dtype) == "torch.bfloat16" and weights["n"] == 3
+        assert (
+            weights["a"].tolist() == [0, 1, 2, 3, 4]
+            and str(weights["a"].dtype) == "torch.bfloat16"
+            and weights["n"] == 3
+        )
         assert weights["b"][0].item() is True and weights["b"][1].shape == (0, 2)
         assert "1 and 2" in awkward and "lambda" in unsendable
         assert "this rank has a bad day" in failed and (r == 1 or "Rank 1 failed" in failed)

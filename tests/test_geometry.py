@@ -1,4 +1,5 @@
 "Geometry at the rim, at the origin, beyond float32's squares, and with NaN."
+
 import math
 
 import pytest
@@ -14,18 +15,34 @@ GOOD = torch.tensor([[0.3, -0.2], [0.1, 0.4]])
 
 
 def rim(gap, n=500, dim=8, dtype=torch.float32):
-    direction = normalize(torch.randn(n, dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64), dim=1)
+    direction = normalize(
+        torch.randn(n, dim, generator=torch.Generator().manual_seed(0), dtype=torch.float64), dim=1
+    )
     return (direction * (1 - gap) / math.sqrt(C)).to(dtype)
 
 
-maps = dict(expmap0=g.expmap0, logmap0=g.logmap0, project=g.project, clip_norm=lambda x: g.clip_norm(x, 2.3),
-            soft_clip=lambda x: g.soft_clip(x, 2.3), to_lorentz=g.to_lorentz, from_lorentz=g.from_lorentz,
-            midpoint=lambda x: g.midpoint(x[:, None]), riemannian_gradient=g.riemannian_gradient, ToPoincare=g.ToPoincare(),
-            soft=g.ToPoincare(soft=True), learned=g.ToPoincare(learn_c=True), unclipped=g.ToPoincare(clip_radius=None),
-            add_left=lambda x: g.mobius_add(x, GOOD.to(x)), add_right=lambda x: g.mobius_add(GOOD.to(x), x),
-            dist=lambda x: g.dist(x, GOOD.to(x))[:, None], dist_right=lambda x: g.dist(GOOD.to(x), x)[:, None],
-            squared_dist=lambda x: g.squared_dist(x, GOOD.to(x))[:, None],
-            pairwise_dist=lambda x: g.pairwise_dist(x, GOOD.to(x)), pairwise_right=lambda x: g.pairwise_dist(GOOD.to(x), x).T)
+maps = dict(
+    expmap0=g.expmap0,
+    logmap0=g.logmap0,
+    project=g.project,
+    clip_norm=lambda x: g.clip_norm(x, 2.3),
+    soft_clip=lambda x: g.soft_clip(x, 2.3),
+    to_lorentz=g.to_lorentz,
+    from_lorentz=g.from_lorentz,
+    midpoint=lambda x: g.midpoint(x[:, None]),
+    riemannian_gradient=g.riemannian_gradient,
+    ToPoincare=g.ToPoincare(),
+    soft=g.ToPoincare(soft=True),
+    learned=g.ToPoincare(learn_c=True),
+    unclipped=g.ToPoincare(clip_radius=None),
+    add_left=lambda x: g.mobius_add(x, GOOD.to(x)),
+    add_right=lambda x: g.mobius_add(GOOD.to(x), x),
+    dist=lambda x: g.dist(x, GOOD.to(x))[:, None],
+    dist_right=lambda x: g.dist(GOOD.to(x), x)[:, None],
+    squared_dist=lambda x: g.squared_dist(x, GOOD.to(x))[:, None],
+    pairwise_dist=lambda x: g.pairwise_dist(x, GOOD.to(x)),
+    pairwise_right=lambda x: g.pairwise_dist(GOOD.to(x), x).T,
+)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
@@ -50,24 +67,37 @@ def test_sums_and_midpoints_stay_in_the_ball(gap):
 @pytest.mark.parametrize("gap", [1e-1, 1e-3, 1e-4, 2e-5])
 def test_midpoints_at_the_rim(gap):
     x = rim(gap)
-    assert g.dist(g.midpoint(x[:, None]).double(), x.double()).max() < 1e-6, "one point is its own midpoint"
+    assert g.dist(g.midpoint(x[:, None]).double(), x.double()).max() < 1e-6, (
+        "one point is its own midpoint"
+    )
     pairs = torch.stack([x, x.flip(0)], 1)
-    torch.testing.assert_close(g.midpoint(pairs), g.midpoint(pairs.double()).float(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        g.midpoint(pairs), g.midpoint(pairs.double()).float(), rtol=1e-6, atol=1e-6
+    )
     m = g.midpoint(pairs.double())
-    torch.testing.assert_close(g.dist(m, pairs[:, 0].double()), g.dist(m, pairs[:, 1].double()), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        g.dist(m, pairs[:, 0].double()), g.dist(m, pairs[:, 1].double()), rtol=1e-6, atol=1e-6
+    )
 
 
 def test_midpoint_with_weights():
     x = rim(1e-3)[:3]
-    torch.testing.assert_close(g.midpoint(x, weights=torch.tensor([0., 1., 0.])), x[1], rtol=1e-6, atol=1e-6)
-    torch.testing.assert_close(g.midpoint(x, weights=torch.tensor([2., 2., 2.])), g.midpoint(x), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        g.midpoint(x, weights=torch.tensor([0.0, 1.0, 0.0])), x[1], rtol=1e-6, atol=1e-6
+    )
+    torch.testing.assert_close(
+        g.midpoint(x, weights=torch.tensor([2.0, 2.0, 2.0])), g.midpoint(x), rtol=1e-6, atol=1e-6
+    )
     fails(lambda: g.midpoint(x, weights=torch.zeros(3)), contains="all 0")
-    fails(lambda: g.midpoint(x, weights=torch.tensor([1., -1., 1.])), contains="negative")
+    fails(lambda: g.midpoint(x, weights=torch.tensor([1.0, -1.0, 1.0])), contains="negative")
     fails(lambda: g.midpoint(x, weights=torch.ones(2)), contains="2 weights for 3 points")
     fails(lambda: g.midpoint(x[:0]), contains="at least 1")
 
 
-@pytest.mark.parametrize("dtype,size", [(torch.float32, 1e19), (torch.float32, 1e25), (torch.float32, 3e38), (torch.float64, 1e200)])
+@pytest.mark.parametrize(
+    "dtype,size",
+    [(torch.float32, 1e19), (torch.float32, 1e25), (torch.float32, 3e38), (torch.float64, 1e200)],
+)
 def test_long_vectors_keep_their_direction(dtype, size):
     u = torch.tensor([[0.6, 0.8]], dtype=dtype) * size
     expected = torch.tensor([[0.6, 0.8]], dtype=dtype)
@@ -85,14 +115,26 @@ def test_infinite_vectors_have_no_direction():
         assert f(u).isnan().any()
 
 
-@pytest.mark.parametrize("f", [g.expmap0, g.logmap0, g.project, lambda u: g.clip_norm(u, 2.3), lambda u: g.soft_clip(u, 2.3),
-                               lambda u: g.logmap0(g.expmap0(u)), lambda u: g.mobius_add(u, u), g.to_lorentz,
-                               lambda u: g.squared_dist(u, torch.zeros_like(u)), lambda u: g.squared_dist(u, torch.full_like(u, 0.03))])
+@pytest.mark.parametrize(
+    "f",
+    [
+        g.expmap0,
+        g.logmap0,
+        g.project,
+        lambda u: g.clip_norm(u, 2.3),
+        lambda u: g.soft_clip(u, 2.3),
+        lambda u: g.logmap0(g.expmap0(u)),
+        lambda u: g.mobius_add(u, u),
+        g.to_lorentz,
+        lambda u: g.squared_dist(u, torch.zeros_like(u)),
+        lambda u: g.squared_dist(u, torch.full_like(u, 0.03)),
+    ],
+)
 @pytest.mark.parametrize("size", [0.0, 1e-9, 0.03, 0.5, 0.6])
 def test_second_derivatives(f, size):
     u = torch.full((2, 3), size, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(f, u)
-    grad, = torch.autograd.grad(f(u).sum(), u, create_graph=True)
+    (grad,) = torch.autograd.grad(f(u).sum(), u, create_graph=True)
     assert grad.isfinite().all()
 
 
@@ -108,15 +150,17 @@ def test_squared_dist_is_the_square():
     x, y = rim(0.3, dtype=torch.float64), rim(0.2, dtype=torch.float64).flip(0)
     for t in (1e-8, 1e-4, 1e-2, 1.0):
         near = x + t * (y - x)
-        torch.testing.assert_close(g.squared_dist(x, near), g.dist(x, near).square(), rtol=1e-10, atol=0)
+        torch.testing.assert_close(
+            g.squared_dist(x, near), g.dist(x, near).square(), rtol=1e-10, atol=0
+        )
 
 
 def test_a_riemannian_gradient_is_differentiated_once():
     x = g.ToPoincare()(u := torch.randn(3, 4, requires_grad=True))
-    grad, = torch.autograd.grad(x.square().sum(), u, create_graph=True)
+    (grad,) = torch.autograd.grad(x.square().sum(), u, create_graph=True)
     fails(lambda: grad.sum().backward(), contains="no second derivative")
     x = g.ToPoincare(riemannian=False)(u)
-    grad, = torch.autograd.grad(x.square().sum(), u, create_graph=True)
+    (grad,) = torch.autograd.grad(x.square().sum(), u, create_graph=True)
     grad.sum().backward()
     assert u.grad.isfinite().all()
 

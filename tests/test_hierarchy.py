@@ -1,4 +1,5 @@
 "HIER's loss: NaN, dead terms, saturated similarity, shared maps, labels of every kind."
+
 import copy
 import math
 import pickle
@@ -18,10 +19,13 @@ LABELS = torch.arange(4).repeat_interleave(6)
 
 
 def batch(n=24, dim=8, spread=1.0, **kwargs):
-    return ToPoincare(**kwargs)(spread * torch.randn(n, dim, generator=torch.Generator().manual_seed(0)))
+    return ToPoincare(**kwargs)(
+        spread * torch.randn(n, dim, generator=torch.Generator().manual_seed(0))
+    )
 
 
-def seed(): return torch.Generator().manual_seed(3)
+def seed():
+    return torch.Generator().manual_seed(3)
 
 
 def test_a_nan_distance_gives_a_nan_loss_and_gradient():
@@ -45,7 +49,9 @@ def test_one_nan_proxy_is_nobodys_ancestor():
         hier.proxies.weight[7, 2] = math.nan
     fails(lambda: hier(batch(), LABELS), contains="1 of 32 hierarchical proxies hold NaN")
     rho = hier.proxies.on_ball()
-    assert hier._term(batch(), rho, LABELS, None)[0].isnan(), "without the check, as on a GPU, the loss is NaN"
+    assert hier._term(batch(), rho, LABELS, None)[0].isnan(), (
+        "without the check, as on a GPU, the loss is NaN"
+    )
 
 
 def test_nan_and_infinite_embeddings_are_refused():
@@ -62,20 +68,25 @@ def test_nan_and_infinite_embeddings_are_refused():
 def test_a_dead_data_term_says_so_once(make, n):
     hier = make(n_proxies=64, dim=8)
     x = batch(n)
-    with pytest.warns(UserWarning, match=f"data term teaches nothing: {n} embeddings are not more than n_neighbors=20"):
+    with pytest.warns(
+        UserWarning,
+        match=f"data term teaches nothing: {n} embeddings are not more than n_neighbors=20",
+    ):
         hier(x, torch.arange(n) % 3)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hier(x, torch.arange(n) % 3)
     if hier.official_negatives:
-        return # there k is i itself, and what is left is noise
+        return  # there k is i itself, and what is left is noise
     u = torch.randn(n, 8, requires_grad=True)
     hier.terms(ToPoincare()(u), torch.arange(n) % 3)["data"].backward()
     assert u.grad.eq(0).all(), "that it is dead is true"
 
 
 def test_other_dead_terms():
-    with pytest.warns(UserWarning, match="proxies term teaches nothing: n_proxies=16 are not more than"):
+    with pytest.warns(
+        UserWarning, match="proxies term teaches nothing: n_proxies=16 are not more than"
+    ):
         HIERLoss(n_proxies=16, dim=8, n_neighbors=16)(batch(), LABELS)
     lonely = HIERLoss(n_proxies=64, dim=8, n_neighbors=2, label_bonus=0)
     with pytest.warns(UserWarning, match="none has both two mutual neighbours"):
@@ -89,7 +100,9 @@ def test_a_living_batch_is_silent_and_its_terms_add_up():
         terms = hier.terms(batch(), LABELS, seed())
     assert terms["data"] > 0 and terms["proxies"] > 0
     torch.testing.assert_close(sum(terms.values()), hier(batch(), LABELS, seed()))
-    assert {k: v.item() for k, v in hier.last_terms.items()} == {k: v.item() for k, v in terms.items()}
+    assert {k: v.item() for k, v in hier.last_terms.items()} == {
+        k: v.item() for k, v in terms.items()
+    }
     assert not any(v.requires_grad for v in hier.last_terms.values())
     assert copy.deepcopy(hier) is not hier and pickle.loads(pickle.dumps(hier)).n_neighbors == 8
     assert set(hier.state_dict()) == {"proxies.weight"}
@@ -127,7 +140,9 @@ def test_duplicates_do_not_break_the_ranking():
 def test_a_second_derivative_is_refused():
     hier = HIERLoss(n_proxies=32, dim=8, n_neighbors=6)
     u = torch.randn(24, 8, requires_grad=True)
-    grad, = torch.autograd.grad(hier(ToPoincare(riemannian=False)(u), LABELS), u, create_graph=True)
+    (grad,) = torch.autograd.grad(
+        hier(ToPoincare(riemannian=False)(u), LABELS), u, create_graph=True
+    )
     fails(lambda: grad.sum().backward(), contains="can be differentiated once")
     hier(ToPoincare()(u), LABELS).backward()
     assert u.grad.isfinite().all(), "once is fine"
@@ -135,8 +150,11 @@ def test_a_second_derivative_is_refused():
 
 @pytest.mark.parametrize("c,r", [(0.1, 2.3), (1.0, 0.5), (0.01, 5.0), (0.3, None), (0.1, None)])
 def test_proxies_start_in_the_map_they_share(c, r):
-    for proxies in (HierarchicalProxies(512, 64, to_ball=ToPoincare(c=c, clip_radius=r)), HierarchicalProxies(512, 64, c, r),
-                    HierarchicalProxies(512, 64, to_ball=ToPoincare(c=c, clip_radius=r, learn_c=True))):
+    for proxies in (
+        HierarchicalProxies(512, 64, to_ball=ToPoincare(c=c, clip_radius=r)),
+        HierarchicalProxies(512, 64, c, r),
+        HierarchicalProxies(512, 64, to_ball=ToPoincare(c=c, clip_radius=r, learn_c=True)),
+    ):
         length = proxies.weight.norm(dim=1)
         expected = 0.9 * (r or 2.3 * math.sqrt(0.1 / c))
         assert abs(length.mean().item() / expected - 1) < 0.02
@@ -150,8 +168,16 @@ def test_without_a_clip():
     assert loss.isfinite() and hier.diagnostics(batch(), LABELS)["at_clip_radius"] == 0
 
 
-kinds = dict(int32=LABELS.int(), uint8=LABELS.byte(), float=LABELS.float(), array=LABELS.numpy(), list=LABELS.tolist(),
-             negative=LABELS - 7, huge=LABELS * 30_000_000 + 2**40, floats=LABELS.numpy().astype(np.float64))
+kinds = dict(
+    int32=LABELS.int(),
+    uint8=LABELS.byte(),
+    float=LABELS.float(),
+    array=LABELS.numpy(),
+    list=LABELS.tolist(),
+    negative=LABELS - 7,
+    huge=LABELS * 30_000_000 + 2**40,
+    floats=LABELS.numpy().astype(np.float64),
+)
 
 
 @pytest.mark.parametrize("kind", kinds)
@@ -161,12 +187,24 @@ def test_labels_of_every_kind(kind):
     assert HypLoss()(batch(), kinds[kind]) == HypLoss()(batch(), LABELS)
 
 
-@pytest.mark.parametrize("bad,sentence", [(LABELS + 0.5, "no whole number"), (LABELS[:5], "5 labels for 24 embeddings"),
-                                          (LABELS[:, None], "not one dimension"), (["a"] * 24, "no number"),
-                                          (torch.full((24,), math.nan), "no whole number")])
+@pytest.mark.parametrize(
+    "bad,sentence",
+    [
+        (LABELS + 0.5, "no whole number"),
+        (LABELS[:5], "5 labels for 24 embeddings"),
+        (LABELS[:, None], "not one dimension"),
+        (["a"] * 24, "no number"),
+        (torch.full((24,), math.nan), "no whole number"),
+    ],
+)
 def test_labels_that_are_none(bad, sentence):
-    for loss in (HIERLoss(n_proxies=64, dim=8, n_neighbors=8), HypLoss(), ImageAnchorLoss(4, 8), create_loss("MS", 4, 8),
-                 create_loss("PA", 4, 8)):
+    for loss in (
+        HIERLoss(n_proxies=64, dim=8, n_neighbors=8),
+        HypLoss(),
+        ImageAnchorLoss(4, 8),
+        create_loss("MS", 4, 8),
+        create_loss("PA", 4, 8),
+    ):
         fails(lambda: loss(batch(), bad), contains=sentence)
 
 
@@ -189,7 +227,12 @@ def test_metric_losses_take_what_hier_takes(name):
 
 
 def test_nan_class_proxies():
-    for loss in (ImageAnchorLoss(4, 8), create_loss("PA", 4, 8), create_loss("PNCA", 4, 8), create_loss("SoftTriple", 4, 8)):
+    for loss in (
+        ImageAnchorLoss(4, 8),
+        create_loss("PA", 4, 8),
+        create_loss("PNCA", 4, 8),
+        create_loss("SoftTriple", 4, 8),
+    ):
         with torch.no_grad():
             next(loss.parameters()).view(-1)[3] = math.nan
         assert loss(batch(), LABELS).isnan()
@@ -197,4 +240,6 @@ def test_nan_class_proxies():
 
 def test_empty_batches_are_one_sentence():
     for loss in (HIERLoss(n_proxies=64, dim=8), HypLoss(), ImageAnchorLoss(4, 8)):
-        fails(lambda: loss(torch.zeros(0, 8), torch.zeros(0)), contains="no embeddings in this batch")
+        fails(
+            lambda: loss(torch.zeros(0, 8), torch.zeros(0)), contains="no embeddings in this batch"
+        )

@@ -1,4 +1,5 @@
 "The package can be imported, and says which version it is."
+
 import hier_nb
 
 

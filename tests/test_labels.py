@@ -1,4 +1,5 @@
 "Labels, masks, K's and embeddings of every kind give the same numbers, or one clear sentence, in every measure."
+
 import resource
 import numpy as np
 import pandas as pd
@@ -8,14 +9,43 @@ from hier_nb.checks import check_embeddings, check_ks, check_labels, check_mask
 from hier_nb.explorer import explore, read_embeddings
 from hier_nb.figures import pick_triplet, place_nodes, plot_tree
 from hier_nb.geometry import expmap0
-from hier_nb.metrics import delta_hyperbolicity, hierarchy_report, proxy_usage, retrieval_report, rho_spectrum
+from hier_nb.metrics import (
+    delta_hyperbolicity,
+    hierarchy_report,
+    proxy_usage,
+    retrieval_report,
+    rho_spectrum,
+)
 from hier_nb.pictures import ImageDataset, Taxonomy
 from hier_nb.relatedness import level_ids, levels_in_common, neighbor_agreement, taxonomy_scores
-from hier_nb.retrieval import average_linkage, bootstrap, cluster_scores, per_class, query_scores, recall_at_k
+from hier_nb.retrieval import (
+    average_linkage,
+    bootstrap,
+    cluster_scores,
+    per_class,
+    query_scores,
+    recall_at_k,
+)
 from hier_nb.samplers import ClassBalancedSampler
-from hier_nb.tree import ancestor_heights, build_tree, leaf_counts, name_nodes, nearest_proxy, node_depths, proxy_parents
-from hier_nb.tree_metrics import (cophenetic_correlation, dasgupta_score, dendrogram_purity, linkage_arrays, spearman, taxonomy_tree,
-                                  tree_scores, triplet_agreement)
+from hier_nb.tree import (
+    ancestor_heights,
+    build_tree,
+    leaf_counts,
+    name_nodes,
+    nearest_proxy,
+    node_depths,
+    proxy_parents,
+)
+from hier_nb.tree_metrics import (
+    cophenetic_correlation,
+    dasgupta_score,
+    dendrogram_purity,
+    linkage_arrays,
+    spearman,
+    taxonomy_tree,
+    tree_scores,
+    triplet_agreement,
+)
 from hier_nb.visualize import center, map_to_disk, place_proxies, plot_retrieval, plot_run
 
 N, CLASSES = 48, 6
@@ -41,17 +71,41 @@ def sentence(error, *parts):
 
 
 LABELS = {
-    "uint8": lambda y: y.to(torch.uint8), "int8": lambda y: y.to(torch.int8), "int16": lambda y: y.to(torch.int16),
-    "int32": lambda y: y.int(), "float32": lambda y: y.float(), "float16": lambda y: y.half(), "numpy": lambda y: y.numpy(),
-    "numpy uint64": lambda y: y.numpy().astype(np.uint64), "list": lambda y: y.tolist(), "tuple": lambda y: tuple(y.tolist()),
-    "series": lambda y: pd.Series(y.numpy(), index=range(100, 100 + len(y))), "Int64": lambda y: pd.Series(y.tolist(), dtype="Int64"),
-    "big endian": lambda y: y.numpy().astype(">i4"), "needs grad": lambda y: y.float().requires_grad_(), "strided": lambda y: y.repeat_interleave(2)[::2],
+    "uint8": lambda y: y.to(torch.uint8),
+    "int8": lambda y: y.to(torch.int8),
+    "int16": lambda y: y.to(torch.int16),
+    "int32": lambda y: y.int(),
+    "float32": lambda y: y.float(),
+    "float16": lambda y: y.half(),
+    "numpy": lambda y: y.numpy(),
+    "numpy uint64": lambda y: y.numpy().astype(np.uint64),
+    "list": lambda y: y.tolist(),
+    "tuple": lambda y: tuple(y.tolist()),
+    "series": lambda y: pd.Series(y.numpy(), index=range(100, 100 + len(y))),
+    "Int64": lambda y: pd.Series(y.tolist(), dtype="Int64"),
+    "big endian": lambda y: y.numpy().astype(">i4"),
+    "needs grad": lambda y: y.float().requires_grad_(),
+    "strided": lambda y: y.repeat_interleave(2)[::2],
 }
-NAMES = {"negative": lambda y: y - 3, "minus one": lambda y: y - 1, "× 30,000,000": lambda y: y * 30_000_000, "+ 2⁴⁰": lambda y: y + 2**40,
-         "− 2⁶²": lambda y: y - 2**62}
-MASKS = {"bool": lambda m: m, "int64": lambda m: m.long(), "uint8": lambda m: m.to(torch.uint8), "float32": lambda m: m.float(), "numpy bool": lambda m: m.numpy(),
-         "numpy int": lambda m: m.numpy().astype(int), "list": lambda m: m.tolist(), "list of int": lambda m: m.int().tolist(),
-         "series": lambda m: pd.Series(m.numpy(), index=range(100, 100 + len(m))), "boolean": lambda m: pd.Series(m.tolist(), dtype="boolean")}
+NAMES = {
+    "negative": lambda y: y - 3,
+    "minus one": lambda y: y - 1,
+    "× 30,000,000": lambda y: y * 30_000_000,
+    "+ 2⁴⁰": lambda y: y + 2**40,
+    "− 2⁶²": lambda y: y - 2**62,
+}
+MASKS = {
+    "bool": lambda m: m,
+    "int64": lambda m: m.long(),
+    "uint8": lambda m: m.to(torch.uint8),
+    "float32": lambda m: m.float(),
+    "numpy bool": lambda m: m.numpy(),
+    "numpy int": lambda m: m.numpy().astype(int),
+    "list": lambda m: m.tolist(),
+    "list of int": lambda m: m.int().tolist(),
+    "series": lambda m: pd.Series(m.numpy(), index=range(100, 100 + len(m))),
+    "boolean": lambda m: pd.Series(m.tolist(), dtype="boolean"),
+}
 
 
 def measures(y, q=mask):
@@ -61,8 +115,17 @@ def measures(y, q=mask):
     y_query, y_rest = check_labels(y)[mask], check_labels(y)[~mask]
     rankings = taxonomy_scores(x[mask], y_query, None, x[~mask], y_rest)[0]
     tree = linkage_arrays(average_linkage(x))
-    return [report, alone, recall_at_k(x, y, 2), neighbor_agreement(x, y, None), {k: v.tolist() for k, v in rankings.items()},
-            cluster_scores(x, y), list(per_class(torch.arange(N), y).values()), bootstrap(torch.arange(N), y, n=20), dendrogram_purity(*tree, y)]
+    return [
+        report,
+        alone,
+        recall_at_k(x, y, 2),
+        neighbor_agreement(x, y, None),
+        {k: v.tolist() for k, v in rankings.items()},
+        cluster_scores(x, y),
+        list(per_class(torch.arange(N), y).values()),
+        bootstrap(torch.arange(N), y, n=20),
+        dendrogram_purity(*tree, y),
+    ]
 
 
 expected = measures(labels)
@@ -77,7 +140,7 @@ def test_labels_of_every_type(kind):
 def test_labels_are_names(kind):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert str(measures(NAMES[kind](labels))) == str(expected)
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000 # KiB
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
 
 
 @pytest.mark.parametrize("kind", MASKS)
@@ -92,14 +155,39 @@ def test_boolean_labels_are_two_classes():
     assert recall_at_k(x, labels > 2, 1) == recall_at_k(x, (labels > 2).long(), 1)
 
 
-@pytest.mark.parametrize("wrong, part", [
-    (labels + .5, "0.5 at place 0"), (labels.float().masked_fill(labels == 3, torch.nan), "nan at place 3"), (labels[:-1], f"{N - 1} labels for {N}"),
-    (labels[:, None], "shape (48, 1)"), ([str(k) for k in labels.tolist()], "'0'"), (pd.Series([None] * N), "None at place 0"), (None, "None"),
-    (labels + 1j, "complex"), (labels.float() + 2**25, "merges integers"), ("0123", "'0123'"), (pd.Categorical(["a"] * N), "'a'")])
-@pytest.mark.parametrize("measure", [
-    recall_at_k, query_scores, cluster_scores, retrieval_report, lambda x, y: neighbor_agreement(x, y, None), taxonomy_scores,
-    lambda x, y: hierarchy_report(x, y, taxonomy), lambda x, y: bootstrap(torch.zeros(N), [None] if y is None else y), lambda x, y: per_class(torch.zeros(N), y), explore,
-    lambda x, y: pick_triplet(x, y, proxies), lambda x, y: name_nodes(build_tree(x, proxies), y, list("abcdef"))])
+@pytest.mark.parametrize(
+    "wrong, part",
+    [
+        (labels + 0.5, "0.5 at place 0"),
+        (labels.float().masked_fill(labels == 3, torch.nan), "nan at place 3"),
+        (labels[:-1], f"{N - 1} labels for {N}"),
+        (labels[:, None], "shape (48, 1)"),
+        ([str(k) for k in labels.tolist()], "'0'"),
+        (pd.Series([None] * N), "None at place 0"),
+        (None, "None"),
+        (labels + 1j, "complex"),
+        (labels.float() + 2**25, "merges integers"),
+        ("0123", "'0123'"),
+        (pd.Categorical(["a"] * N), "'a'"),
+    ],
+)
+@pytest.mark.parametrize(
+    "measure",
+    [
+        recall_at_k,
+        query_scores,
+        cluster_scores,
+        retrieval_report,
+        lambda x, y: neighbor_agreement(x, y, None),
+        taxonomy_scores,
+        lambda x, y: hierarchy_report(x, y, taxonomy),
+        lambda x, y: bootstrap(torch.zeros(N), [None] if y is None else y),
+        lambda x, y: per_class(torch.zeros(N), y),
+        explore,
+        lambda x, y: pick_triplet(x, y, proxies),
+        lambda x, y: name_nodes(build_tree(x, proxies), y, list("abcdef")),
+    ],
+)
 def test_wrong_labels(measure, wrong, part):
     with pytest.raises(ValueError) as error:
         measure(x, wrong)
@@ -107,26 +195,75 @@ def test_wrong_labels(measure, wrong, part):
     assert part in str(error.value) or "47 labels for" in str(error.value)
 
 
-@pytest.mark.parametrize("wrong, part", [
-    ([3, 7, 9], "3 at place 0"), (mask[:-1], f"{N - 1} values for {N}"), (torch.ones(N).bool(), "True for all"), (torch.zeros(N).bool(), "False for all"),
-    (mask[:, None], "shape (48, 1)"), (mask.float() * torch.nan, "nan at place 0"), (["yes"] * N, "'yes'"), (mask.long() * 2, "2 at place 0"),
-    (mask.long() - 1, "-1 at place 12")])
+@pytest.mark.parametrize(
+    "wrong, part",
+    [
+        ([3, 7, 9], "3 at place 0"),
+        (mask[:-1], f"{N - 1} values for {N}"),
+        (torch.ones(N).bool(), "True for all"),
+        (torch.zeros(N).bool(), "False for all"),
+        (mask[:, None], "shape (48, 1)"),
+        (mask.float() * torch.nan, "nan at place 0"),
+        (["yes"] * N, "'yes'"),
+        (mask.long() * 2, "2 at place 0"),
+        (mask.long() - 1, "-1 at place 12"),
+    ],
+)
 def test_wrong_masks(wrong, part):
     with pytest.raises(ValueError) as error:
         retrieval_report(x, labels, None, wrong)
     sentence(error, "is_query", part)
 
 
-@pytest.mark.parametrize("ks, keys", [(1, [1]), (np.int64(2), [2]), ([4, 1], [4, 1]), ((1, 1, 2), [1, 2]), (np.array([1, 2]), [1, 2]), (range(1, 3), [1, 2]),
-                                      (torch.tensor([3]), [3]), ((2.0,), [2]), (N - 1, [N - 1]), ({2, 1}, [1, 2])])
+@pytest.mark.parametrize(
+    "ks, keys",
+    [
+        (1, [1]),
+        (np.int64(2), [2]),
+        ([4, 1], [4, 1]),
+        ((1, 1, 2), [1, 2]),
+        (np.array([1, 2]), [1, 2]),
+        (range(1, 3), [1, 2]),
+        (torch.tensor([3]), [3]),
+        ((2.0,), [2]),
+        (N - 1, [N - 1]),
+        ({2, 1}, [1, 2]),
+    ],
+)
 def test_ks(ks, keys):
     assert list(recall_at_k(x, labels, ks)) == keys
     assert list(retrieval_report(x, labels, ks=ks)["recall"]) == keys
 
 
-@pytest.mark.parametrize("ks", [(-1, 8), 0, (1, 0), N, (1, N), (), None, True, "1", 1.5, float("nan"), float("inf"), (None,), ["1"], {}])
-@pytest.mark.parametrize("measure", [recall_at_k, query_scores, lambda x, y, ks: retrieval_report(x, y, ks=ks),
-                                     lambda x, y, ks: retrieval_report(x, y, None, torch.arange(N) == 0, ks)])
+@pytest.mark.parametrize(
+    "ks",
+    [
+        (-1, 8),
+        0,
+        (1, 0),
+        N,
+        (1, N),
+        (),
+        None,
+        True,
+        "1",
+        1.5,
+        float("nan"),
+        float("inf"),
+        (None,),
+        ["1"],
+        {},
+    ],
+)
+@pytest.mark.parametrize(
+    "measure",
+    [
+        recall_at_k,
+        query_scores,
+        lambda x, y, ks: retrieval_report(x, y, ks=ks),
+        lambda x, y, ks: retrieval_report(x, y, None, torch.arange(N) == 0, ks),
+    ],
+)
 def test_wrong_ks(measure, ks):
     with pytest.raises(ValueError) as error:
         measure(x, labels, (N,) if ks == N else ks)
@@ -134,18 +271,36 @@ def test_wrong_ks(measure, ks):
 
 
 BROKEN = {
-    "average_linkage": average_linkage, "cluster_scores": lambda x: cluster_scores(x, labels), "recall": lambda x: recall_at_k(x, labels),
-    "gallery": lambda x: recall_at_k(points(), labels, 1, x, labels), "report": lambda x: retrieval_report(x, labels),
-    "taxonomy_scores": lambda x: taxonomy_scores(x, labels), "agreement": lambda x: neighbor_agreement(x, labels, taxonomy),
-    "hierarchy_report": lambda x: hierarchy_report(x, labels, taxonomy), "delta": delta_hyperbolicity, "rho": rho_spectrum,
-    "proxy_usage": lambda x: proxy_usage(x, proxies), "proxies used": lambda x: proxy_usage(points(), x), "build_tree": lambda x: build_tree(x, proxies),
-    "tree's proxies": lambda x: build_tree(points(), x), "radius tree": lambda x: build_tree(points(), x, rule="radius"), "parents": proxy_parents,
-    "nearest_proxy": lambda x: nearest_proxy(x, proxies), "heights": lambda x: ancestor_heights(x, proxies, labels), "map_to_disk": map_to_disk,
-    "explore": lambda x: explore(x, labels), "explored proxies": lambda x: explore(points(), labels, x), "center": lambda x: center(x[:, :2] / 9),
-    "place_proxies": lambda x: place_proxies(x[:, :2] / 9, points(), proxies), "placed samples": lambda x: place_proxies(points()[:, :2] / 9, x, proxies),
-    "plot_run": lambda x: plot_run(x[:, :2] / 9, points()[:3, :2] / 9), "triplet": lambda x: pick_triplet(x, labels, proxies),
-    "nodes": lambda x: place_nodes(x[:, :2] / 9, build_tree(points(), proxies)), "figure": lambda x: plot_tree(x[:, :2] / 9, build_tree(points(), proxies)),
-    "hierarchy's proxies": lambda x: hierarchy_report(points(), labels, taxonomy, x)}
+    "average_linkage": average_linkage,
+    "cluster_scores": lambda x: cluster_scores(x, labels),
+    "recall": lambda x: recall_at_k(x, labels),
+    "gallery": lambda x: recall_at_k(points(), labels, 1, x, labels),
+    "report": lambda x: retrieval_report(x, labels),
+    "taxonomy_scores": lambda x: taxonomy_scores(x, labels),
+    "agreement": lambda x: neighbor_agreement(x, labels, taxonomy),
+    "hierarchy_report": lambda x: hierarchy_report(x, labels, taxonomy),
+    "delta": delta_hyperbolicity,
+    "rho": rho_spectrum,
+    "proxy_usage": lambda x: proxy_usage(x, proxies),
+    "proxies used": lambda x: proxy_usage(points(), x),
+    "build_tree": lambda x: build_tree(x, proxies),
+    "tree's proxies": lambda x: build_tree(points(), x),
+    "radius tree": lambda x: build_tree(points(), x, rule="radius"),
+    "parents": proxy_parents,
+    "nearest_proxy": lambda x: nearest_proxy(x, proxies),
+    "heights": lambda x: ancestor_heights(x, proxies, labels),
+    "map_to_disk": map_to_disk,
+    "explore": lambda x: explore(x, labels),
+    "explored proxies": lambda x: explore(points(), labels, x),
+    "center": lambda x: center(x[:, :2] / 9),
+    "place_proxies": lambda x: place_proxies(x[:, :2] / 9, points(), proxies),
+    "placed samples": lambda x: place_proxies(points()[:, :2] / 9, x, proxies),
+    "plot_run": lambda x: plot_run(x[:, :2] / 9, points()[:3, :2] / 9),
+    "triplet": lambda x: pick_triplet(x, labels, proxies),
+    "nodes": lambda x: place_nodes(x[:, :2] / 9, build_tree(points(), proxies)),
+    "figure": lambda x: plot_tree(x[:, :2] / 9, build_tree(points(), proxies)),
+    "hierarchy's proxies": lambda x: hierarchy_report(points(), labels, taxonomy, x),
+}
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
@@ -160,7 +315,11 @@ def test_nan_is_never_a_number(name, value):
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_nothing_to_measure(name):
-    if name in ("build_tree", "nearest_proxy", "explored proxies"): # proxies without samples, or samples without proxies, can be shown
+    if name in (
+        "build_tree",
+        "nearest_proxy",
+        "explored proxies",
+    ):  # proxies without samples, or samples without proxies, can be shown
         return
     with pytest.raises(ValueError) as error:
         BROKEN[name](points()[:0])
@@ -176,12 +335,25 @@ def test_values_that_are_not_defined_are_left_out():
         bootstrap([torch.inf, 1.0])
 
 
-@pytest.mark.parametrize("kind, convert", [("numpy", lambda x: x.numpy()), ("list", lambda x: x.tolist()), ("float64", lambda x: x.double()),
-                                           ("grad", lambda x: x.clone().requires_grad_()), ("frame", lambda x: pd.DataFrame(x.numpy()))])
+@pytest.mark.parametrize(
+    "kind, convert",
+    [
+        ("numpy", lambda x: x.numpy()),
+        ("list", lambda x: x.tolist()),
+        ("float64", lambda x: x.double()),
+        ("grad", lambda x: x.clone().requires_grad_()),
+        ("frame", lambda x: pd.DataFrame(x.numpy())),
+    ],
+)
 def test_embeddings_of_every_kind(kind, convert):
     assert recall_at_k(convert(x), labels, 2) == recall_at_k(x, labels, 2)
-    assert neighbor_agreement(convert(x), labels, taxonomy) == neighbor_agreement(x, labels, taxonomy)
-    assert len(average_linkage(convert(x))) == N - 1 and len(build_tree(convert(x), convert(proxies))) > N
+    assert neighbor_agreement(convert(x), labels, taxonomy) == neighbor_agreement(
+        x, labels, taxonomy
+    )
+    assert (
+        len(average_linkage(convert(x))) == N - 1
+        and len(build_tree(convert(x), convert(proxies))) > N
+    )
     assert abs(delta_hyperbolicity(convert(x)) - delta_hyperbolicity(x)) < 1e-4
     report = hierarchy_report(convert(x), labels, taxonomy, convert(proxies))
     assert abs(report["shape"]["rho"] - rho_spectrum(x)) < 1e-4
@@ -189,14 +361,39 @@ def test_embeddings_of_every_kind(kind, convert):
 
 def test_half_precision_becomes_single():
     half = x.half()
-    for measure in (lambda x: retrieval_report(x, labels), lambda x: cluster_scores(x, labels), rho_spectrum, lambda x: proxy_usage(x, proxies)):
+    for measure in (
+        lambda x: retrieval_report(x, labels),
+        lambda x: cluster_scores(x, labels),
+        rho_spectrum,
+        lambda x: proxy_usage(x, proxies),
+    ):
         assert measure(half) == measure(half.float())
 
 
-@pytest.mark.parametrize("wrong, part", [(x.long(), "int64"), (x[0], "shape (5,)"), (x[:, :0], "shape (48, 0)"), (x.to(torch.complex64), "complex64"),
-                                         ("abc", "'abc'"), (x + 9, "outside the ball"), (None, "None"), ([[.1], [.1, .2]], "no vector or table")])
-@pytest.mark.parametrize("measure", [lambda x: recall_at_k(x, labels), lambda x: cluster_scores(x, labels), average_linkage,
-                                     lambda x: taxonomy_scores(x, labels), lambda x: build_tree(x, proxies), delta_hyperbolicity])
+@pytest.mark.parametrize(
+    "wrong, part",
+    [
+        (x.long(), "int64"),
+        (x[0], "shape (5,)"),
+        (x[:, :0], "shape (48, 0)"),
+        (x.to(torch.complex64), "complex64"),
+        ("abc", "'abc'"),
+        (x + 9, "outside the ball"),
+        (None, "None"),
+        ([[0.1], [0.1, 0.2]], "no vector or table"),
+    ],
+)
+@pytest.mark.parametrize(
+    "measure",
+    [
+        lambda x: recall_at_k(x, labels),
+        lambda x: cluster_scores(x, labels),
+        average_linkage,
+        lambda x: taxonomy_scores(x, labels),
+        lambda x: build_tree(x, proxies),
+        delta_hyperbolicity,
+    ],
+)
 def test_wrong_embeddings(measure, wrong, part):
     with pytest.raises(ValueError) as error:
         measure(wrong)
@@ -219,9 +416,17 @@ def test_one_and_two_points():
 
 
 def test_where_labels_point_at_something():
-    for wrong, part in ((labels + 1, "Label 6 is not in the taxonomy of 6"), (labels - 1, "Label -1 is not")):
-        for measure in (lambda y: level_ids(y, taxonomy), lambda y: hierarchy_report(x, y, taxonomy), lambda y: neighbor_agreement(x, y, taxonomy),
-                        lambda y: taxonomy_scores(x, y, taxonomy), lambda y: retrieval_report(x, y, taxonomy)):
+    for wrong, part in (
+        (labels + 1, "Label 6 is not in the taxonomy of 6"),
+        (labels - 1, "Label -1 is not"),
+    ):
+        for measure in (
+            lambda y: level_ids(y, taxonomy),
+            lambda y: hierarchy_report(x, y, taxonomy),
+            lambda y: neighbor_agreement(x, y, taxonomy),
+            lambda y: taxonomy_scores(x, y, taxonomy),
+            lambda y: retrieval_report(x, y, taxonomy),
+        ):
             with pytest.raises(ValueError) as error:
                 measure(wrong)
             sentence(error, part)
@@ -238,7 +443,9 @@ def test_trees_of_large_numbers():
     tree = linkage_arrays(average_linkage(x))
     ids = level_ids(labels, taxonomy)
     large = torch.where(ids >= 0, ids * 30_000_000 + 7, ids)
-    assert tree_scores(*tree, ids, ["kind", "class"]) == tree_scores(*tree, large, ["kind", "class"])
+    assert tree_scores(*tree, ids, ["kind", "class"]) == tree_scores(
+        *tree, large, ["kind", "class"]
+    )
     assert (taxonomy_tree(ids)[0] == taxonomy_tree(large)[0]).all()
     assert levels_in_common(ids, ids).tolist() == levels_in_common(large, large).tolist()
     for measure in (dasgupta_score, cophenetic_correlation, triplet_agreement):
@@ -253,15 +460,34 @@ def test_trees_of_large_numbers():
 def test_samplers_and_datasets():
     def batches(y):
         return list(ClassBalancedSampler(y, 12, 2))
-    assert batches(labels) == batches((labels * 2**40 - 5).numpy()) == batches(labels.tolist()) == batches(labels.float())
+
+    assert (
+        batches(labels)
+        == batches((labels * 2**40 - 5).numpy())
+        == batches(labels.tolist())
+        == batches(labels.float())
+    )
     pictures = np.zeros((N, 4, 4, 3), np.uint8)
-    ds = ImageDataset(pictures, labels.numpy().astype(np.uint8), list("abcdef"), [str(n) for n in range(N)])
-    assert ds.labels.dtype == torch.int64 and len(ds.subset(mask)) == 12 and len(ds.subset(mask.numpy())) == 12 and len(ds.subset([0, 1])) == 2
-    for wrong, part in ((labels + 1, "6 at place 5"), (labels - 1, "-1 at place 0"), (labels + .5, "0.5"), (labels[:-1], "47 labels"), (["a"] * N, "'a'")):
+    ds = ImageDataset(
+        pictures, labels.numpy().astype(np.uint8), list("abcdef"), [str(n) for n in range(N)]
+    )
+    assert (
+        ds.labels.dtype == torch.int64
+        and len(ds.subset(mask)) == 12
+        and len(ds.subset(mask.numpy())) == 12
+        and len(ds.subset([0, 1])) == 2
+    )
+    for wrong, part in (
+        (labels + 1, "6 at place 5"),
+        (labels - 1, "-1 at place 0"),
+        (labels + 0.5, "0.5"),
+        (labels[:-1], "47 labels"),
+        (["a"] * N, "'a'"),
+    ):
         with pytest.raises(ValueError) as error:
             ImageDataset(pictures, wrong, list("abcdef"), [str(n) for n in range(N)])
         sentence(error, part)
-    for wrong in ([0, 0], [9], [-1], [.5]):
+    for wrong in ([0, 0], [9], [-1], [0.5]):
         with pytest.raises(ValueError) as error:
             ds.of_classes(wrong)
         sentence(error, "classes")
@@ -270,17 +496,31 @@ def test_samplers_and_datasets():
 
 
 def test_read_embeddings(tmp_path):
-    path = tmp_path/"e.pt"
-    for y in (labels, labels.to(torch.uint8), labels.float(), labels.bool(), labels[:, None], labels * 2**40):
+    path = tmp_path / "e.pt"
+    for y in (
+        labels,
+        labels.to(torch.uint8),
+        labels.float(),
+        labels.bool(),
+        labels[:, None],
+        labels * 2**40,
+    ):
         torch.save((x, y, proxies), path)
         found = read_embeddings(path)
-        assert found["labels"].tolist() == y.flatten().long().tolist() and len(found["proxies"]) == 7
+        assert (
+            found["labels"].tolist() == y.flatten().long().tolist() and len(found["proxies"]) == 7
+        )
     torch.save(dict(embeddings=x.half(), labels=labels.double()), path)
     assert read_embeddings(path)["embeddings"].dtype == torch.float32
     broken = x.clone()
     broken[2] = torch.nan
-    for content, part in (((broken, labels), "row 2"), (dict(embeddings=x, labels=labels + .5), "0.5"), (dict(embeddings=x, labels=labels[:3]), "3 labels"),
-                          ((x, labels, broken[:9]), "1 of 9 rows of proxies"), (dict(embeddings=x[:0], labels=labels[:0]), "0 rows")):
+    for content, part in (
+        ((broken, labels), "row 2"),
+        (dict(embeddings=x, labels=labels + 0.5), "0.5"),
+        (dict(embeddings=x, labels=labels[:3]), "3 labels"),
+        ((x, labels, broken[:9]), "1 of 9 rows of proxies"),
+        (dict(embeddings=x[:0], labels=labels[:0]), "0 rows"),
+    ):
         torch.save(content, path)
         with pytest.raises(ValueError) as error:
             read_embeddings(path)
@@ -289,10 +529,16 @@ def test_read_embeddings(tmp_path):
 
 def test_explorer_counts_classes_not_labels():
     widget = explore(x, labels * 30_000_000 - 60_000_000, on_map=x[:, :2] / 9)
-    assert widget.meta["class_names"] == [f"class {30_000_000 * k - 60_000_000}" for k in range(CLASSES)]
+    assert widget.meta["class_names"] == [
+        f"class {30_000_000 * k - 60_000_000}" for k in range(CLASSES)
+    ]
     assert np.frombuffer(widget.labels, np.int32).tolist() == labels.tolist()
 
 
 def test_checks_by_themselves():
-    assert check_ks(5) == (5,) and check_mask([0, 1]).tolist() == [False, True] and check_labels([]).tolist() == []
+    assert (
+        check_ks(5) == (5,)
+        and check_mask([0, 1]).tolist() == [False, True]
+        and check_labels([]).tolist() == []
+    )
     assert check_embeddings(x.half()).dtype == torch.float32

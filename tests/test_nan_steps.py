@@ -1,4 +1,5 @@
 "A step that is not a number: stopped or skipped, before it can spoil anything."
+
 import json
 import math
 
@@ -15,12 +16,14 @@ from hier_nb.trainer import Trainer
 
 class BadGradient(nn.Module):
     "A loss of 1 whose gradient is NaN."
+
     def forward(self, embeddings, labels):
         return 1 + (embeddings * 0).sum().sqrt()
 
 
 class BadLoss(nn.Module):
     "A loss of NaN."
+
     def forward(self, embeddings, labels):
         return embeddings.sum() * math.nan
 
@@ -43,7 +46,7 @@ def test_a_nan_gradient_stops_before_the_weights(tmp_path):
     for name, value in state(t).items():
         if "running" not in name and "num_batches" not in name:
             assert torch.equal(value, before[name]), name
-    assert checkpoints(tmp_path/"checkpoints") == [saved]
+    assert checkpoints(tmp_path / "checkpoints") == [saved]
 
 
 @pytest.mark.parametrize("ema", [0.0, 0.9])
@@ -95,7 +98,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
         t.step.hier.proxies.weight[0, 0] = math.inf
     t.history.append(dict(t.history[-1]))
     fails(t.save, contains="1 of")
-    assert checkpoints(tmp_path/"checkpoints") == [saved] and read_checkpoint(saved)
+    assert checkpoints(tmp_path / "checkpoints") == [saved] and read_checkpoint(saved)
 
 
 def test_histories_hold_both_terms_of_hier(tmp_path):
@@ -104,4 +107,6 @@ def test_histories_hold_both_terms_of_hier(tmp_path):
     for row in t.history:
         assert set(row) == {"PA", "HIER", "HIER data", "HIER proxies"}
         assert abs(0.5 * (row["HIER data"] + row["HIER proxies"]) - row["HIER"]) < 1e-5
-    json.loads((tmp_path/"progress.json").read_text(), parse_constant=lambda name: pytest.fail(name))
+    json.loads(
+        (tmp_path / "progress.json").read_text(), parse_constant=lambda name: pytest.fail(name)
+    )

@@ -1,4 +1,5 @@
 "Search among awkward points: copies, crowds, all depths; indexes of learned curvatures; NaN."
+
 import math
 
 import numpy as np
@@ -16,22 +17,32 @@ def awkward(name, n=600, dim=12):
     noise = torch.randn(n, dim, generator=g)
     one = torch.randn(1, dim, generator=g)
     directions = F.normalize(noise, dim=1)
-    return dict(same=lambda: expmap0(one).repeat(n, 1),
-                pairs=lambda: expmap0(noise[:n // 2]).repeat(2, 1),
-                few=lambda: expmap0(noise[:3]).repeat(n // 3, 1),
-                last_digit=lambda: expmap0(clip_norm(one, 2.3) + 1e-7 * noise),
-                crowd=lambda: expmap0(clip_norm(one, 2.3) + 1e-4 * noise),
-                depths=lambda: expmap0(directions * torch.linspace(0.01, 18, n)[:, None]),
-                depths64=lambda: expmap0(directions.double() * torch.linspace(0.01, 30, n).double()[:, None]),
-                origin=lambda: expmap0(noise * 1e-6))[name]()
+    return dict(
+        same=lambda: expmap0(one).repeat(n, 1),
+        pairs=lambda: expmap0(noise[: n // 2]).repeat(2, 1),
+        few=lambda: expmap0(noise[:3]).repeat(n // 3, 1),
+        last_digit=lambda: expmap0(clip_norm(one, 2.3) + 1e-7 * noise),
+        crowd=lambda: expmap0(clip_norm(one, 2.3) + 1e-4 * noise),
+        depths=lambda: expmap0(directions * torch.linspace(0.01, 18, n)[:, None]),
+        depths64=lambda: expmap0(
+            directions.double() * torch.linspace(0.01, 30, n).double()[:, None]
+        ),
+        origin=lambda: expmap0(noise * 1e-6),
+    )[name]()
 
 
 @pytest.mark.parametrize("backend", ["torch", "faiss"])
 @pytest.mark.parametrize("k", [1, 7, 300, 599])
-@pytest.mark.parametrize("name", ["same", "pairs", "few", "last_digit", "crowd", "depths", "depths64", "origin"])
+@pytest.mark.parametrize(
+    "name", ["same", "pairs", "few", "last_digit", "crowd", "depths", "depths64", "origin"]
+)
 def test_order_of_awkward_points(name, k, backend):
     x = awkward(name)
-    truth = dist(x.double()[:, None], x.double()[None]).fill_diagonal_(math.inf).sort(dim=1, stable=True)
+    truth = (
+        dist(x.double()[:, None], x.double()[None])
+        .fill_diagonal_(math.inf)
+        .sort(dim=1, stable=True)
+    )
     d, i = knn(x, k, backend=backend)
     assert not (i == torch.arange(len(x))[:, None]).any(), "nobody is its own neighbour"
     assert i.sort(dim=1).values.diff(dim=1).gt(0).all(), "no row twice"
@@ -48,7 +59,9 @@ def test_order_of_awkward_points(name, k, backend):
 def test_order_by_cosine(name, backend):
     x = awkward(name)
     z = F.normalize(x.double(), dim=1)
-    truth = (torch.cdist(z, z, compute_mode="donot_use_mm_for_euclid_dist").square() / 2).fill_diagonal_(math.inf)
+    truth = (
+        torch.cdist(z, z, compute_mode="donot_use_mm_for_euclid_dist").square() / 2
+    ).fill_diagonal_(math.inf)
     i = knn(x, 5, c=0, backend=backend)[1]
     torch.testing.assert_close(truth.gather(1, i), truth.sort(1).values[:, :5], rtol=0, atol=1e-15)
 
@@ -67,15 +80,15 @@ def test_index_of_a_learned_curvature(tmp_path):
         index = Index(x, to_ball.c, backend)
         assert isinstance(index.c, float)
         assert torch.equal(index.search(None, 3)[1], knn(x.detach(), 3, c=index.c)[1])
-    index.save(tmp_path/"learned.safetensors")
-    assert Index.load(tmp_path/"learned.safetensors").c == index.c
+    index.save(tmp_path / "learned.safetensors")
+    assert Index.load(tmp_path / "learned.safetensors").c == index.c
 
 
 @pytest.mark.parametrize("c", [np.float64(0.1), np.float32(0.1), torch.tensor(0.1), 1, np.int64(1)])
 def test_any_kind_of_number_is_a_curvature(c, tmp_path):
     index = Index(0.1 * torch.randn(9, 3), c)
-    index.save(tmp_path/"index.safetensors")
-    again = Index.load(tmp_path/"index.safetensors")
+    index.save(tmp_path / "index.safetensors")
+    again = Index.load(tmp_path / "index.safetensors")
     assert again.c == index.c == float(c)
     assert torch.equal(again.search(None, 2)[1], index.search(None, 2)[1])
 
@@ -108,6 +121,6 @@ def test_bad_input():
 
 
 def test_files_of_something_else(tmp_path):
-    (tmp_path/"index.safetensors").write_bytes(b"not tensors at all")
-    fails(lambda: Index.load(tmp_path/"index.safetensors"), contains="does not hold an index")
-    fails(lambda: Index.load(tmp_path/"nothing.safetensors"), contains="no index")
+    (tmp_path / "index.safetensors").write_bytes(b"not tensors at all")
+    fails(lambda: Index.load(tmp_path / "index.safetensors"), contains="does not hold an index")
+    fails(lambda: Index.load(tmp_path / "nothing.safetensors"), contains="no index")

@@ -1,7 +1,14 @@
 "The recipes are the published runs, but for what is said aloud."
+
 import pytest
 import timm
-from hier_nb.config import load_config, published, published_settings, recipe_differences, recipe_names
+from hier_nb.config import (
+    load_config,
+    published,
+    published_settings,
+    recipe_differences,
+    recipe_names,
+)
 
 runs = [r for r in recipe_names() if r.split("-")[0] in ("cub", "cars", "sop", "inshop")]
 on_purpose = {"official_negatives"}
@@ -27,8 +34,12 @@ def test_half_precision_has_its_epsilon(recipe):
 
 def test_weights_are_those_of_the_published_runs():
     tags = {r: timm.get_pretrained_cfg(load_config(r).backbone).tag for r in runs}
-    assert {t for r, t in tags.items() if "resnet" in r} == {"tv_in1k"} and {t for r, t in tags.items() if "deit" in r} == {"fb_in1k"}
-    assert {t for r, t in tags.items() if "dino" in r} == {"dino"} and {t for r, t in tags.items() if r.endswith("-vit")} == {"augreg_in21k_ft_in1k"}
+    assert {t for r, t in tags.items() if "resnet" in r} == {"tv_in1k"} and {
+        t for r, t in tags.items() if "deit" in r
+    } == {"fb_in1k"}
+    assert {t for r, t in tags.items() if "dino" in r} == {"dino"} and {
+        t for r, t in tags.items() if r.endswith("-vit")
+    } == {"augreg_in21k_ft_in1k"}
 
 
 @pytest.mark.parametrize("recipe", ["emoji-x", "hyp-cub", "cub-clip"])

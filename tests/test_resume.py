@@ -1,4 +1,5 @@
 "A run goes on as itself or not at all, wherever its checkpoint lies."
+
 import json
 import shutil
 import warnings
@@ -16,7 +17,14 @@ from hier_nb.training import train
 def run(folder, train_set=None, resume=False, eval_set=None, **changes):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        result = train(config(**changes), folder, train_set or pictures(), eval_set or pictures(1), progress=False, resume=resume)
+        result = train(
+            config(**changes),
+            folder,
+            train_set or pictures(),
+            eval_set or pictures(1),
+            progress=False,
+            resume=resume,
+        )
     return result, " ".join(str(w.message) for w in caught)
 
 
@@ -24,7 +32,9 @@ def run(folder, train_set=None, resume=False, eval_set=None, **changes):
 def half(tmp_path_factory):
     "Folders of runs that were stopped after four of six steps."
     base = tmp_path_factory.mktemp("half")
-    for name, changes in dict(plain={}, average=dict(ema_decay=.9), validated=dict(val_fraction=.5, batch_size=4)).items():
+    for name, changes in dict(
+        plain={}, average=dict(ema_decay=0.9), validated=dict(val_fraction=0.5, batch_size=4)
+    ).items():
         run(base / name, max_steps=4, **changes)
         (base / name / "result.json").unlink()
     return base
@@ -34,22 +44,36 @@ def half(tmp_path_factory):
 def copy(half, tmp_path):
     def copied(name="plain", to="run"):
         return shutil.copytree(half / name, tmp_path / to)
+
     return copied
 
 
 def tree(folder):
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()
+    }
 
 
 refused = [
-    ("plain", dict(ema_decay=.9), "ema_decay"), ("average", dict(ema_decay=0.), "ema_decay"),
-    ("plain", dict(freeze_batch_norm=False), "freeze_batch_norm"), ("plain", dict(freeze_patch_embed=False), "freeze_patch_embed"),
-    ("plain", dict(optimizer="sgd"), "optimizer"), ("plain", dict(optimizer="adam"), "optimizer"),
-    ("plain", dict(batch_size=4), "batch_size"), ("plain", dict(images_per_class=4), "images_per_class"),
-    ("plain", dict(seed=1), "seed"), ("plain", dict(dim=4), "dim"), ("plain", dict(c=.2), "c"), ("plain", dict(clip_radius=None), "clip_radius"),
-    ("plain", dict(loss="MS"), "loss"), ("plain", dict(hier_weight=0.), "hier_weight"), ("plain", dict(loss_weight=0.), "loss_weight"),
-    ("plain", dict(n_proxies=9), "n_proxies"), ("plain", dict(pretrained=True), "pretrained"), ("plain", dict(val_fraction=.5, batch_size=4), "val_fraction"),
-    ("validated", dict(val_fraction=.5, batch_size=4, recall_ks=(2,)), "recall_ks"),
+    ("plain", dict(ema_decay=0.9), "ema_decay"),
+    ("average", dict(ema_decay=0.0), "ema_decay"),
+    ("plain", dict(freeze_batch_norm=False), "freeze_batch_norm"),
+    ("plain", dict(freeze_patch_embed=False), "freeze_patch_embed"),
+    ("plain", dict(optimizer="sgd"), "optimizer"),
+    ("plain", dict(optimizer="adam"), "optimizer"),
+    ("plain", dict(batch_size=4), "batch_size"),
+    ("plain", dict(images_per_class=4), "images_per_class"),
+    ("plain", dict(seed=1), "seed"),
+    ("plain", dict(dim=4), "dim"),
+    ("plain", dict(c=0.2), "c"),
+    ("plain", dict(clip_radius=None), "clip_radius"),
+    ("plain", dict(loss="MS"), "loss"),
+    ("plain", dict(hier_weight=0.0), "hier_weight"),
+    ("plain", dict(loss_weight=0.0), "loss_weight"),
+    ("plain", dict(n_proxies=9), "n_proxies"),
+    ("plain", dict(pretrained=True), "pretrained"),
+    ("plain", dict(val_fraction=0.5, batch_size=4), "val_fraction"),
+    ("validated", dict(val_fraction=0.5, batch_size=4, recall_ks=(2,)), "recall_ks"),
 ]
 
 
@@ -57,8 +81,12 @@ refused = [
 def test_another_run_is_refused_by_name_and_nothing_is_touched(copy, name, changes, what):
     folder = copy(name)
     before = tree(folder)
-    t = Trainer(config(**changes | (dict(pretrained=False) if what == "pretrained" else {})), pictures(), folder)
-    t.config = config(**changes) # no weights are fetched for a refusal
+    t = Trainer(
+        config(**changes | (dict(pretrained=False) if what == "pretrained" else {})),
+        pictures(),
+        folder,
+    )
+    t.config = config(**changes)  # no weights are fetched for a refusal
     with pytest.raises(ValueError) as e:
         t.resume()
     first, remedy = str(e.value).splitlines()
@@ -75,8 +103,16 @@ def test_refusal_leaves_the_folder_as_it_was(copy):
     assert tree(folder) == before
 
 
-@pytest.mark.parametrize("what, other", [
-    ("pictures", dict(each=7)), ("classes", dict(classes=5)), ("paths", dict(paths=[f"new/{n}.jpg" for n in range(24)])), ("class names", {}), ("labels", {})])
+@pytest.mark.parametrize(
+    "what, other",
+    [
+        ("pictures", dict(each=7)),
+        ("classes", dict(classes=5)),
+        ("paths", dict(paths=[f"new/{n}.jpg" for n in range(24)])),
+        ("class names", {}),
+        ("labels", {}),
+    ],
+)
 def test_another_training_set_is_refused(copy, what, other):
     others = pictures(**other)
     if what == "class names":
@@ -88,7 +124,10 @@ def test_another_training_set_is_refused(copy, what, other):
 
 
 def test_the_same_training_set_may_have_moved(tmp_path):
-    there, here = (pictures(paths=[f"{root}/class/{n}.png" for n in range(24)]) for root in ("/old/place", "C:\\new"))
+    there, here = (
+        pictures(paths=[f"{root}/class/{n}.png" for n in range(24)])
+        for root in ("/old/place", "C:\\new")
+    )
     run(tmp_path, there, max_steps=4)
     run(tmp_path, here, resume=True)
 
@@ -100,12 +139,24 @@ def test_a_checkpoint_without_a_training_set_goes_on_with_a_word(copy):
     del facts["training_set"], facts["config"]["adam_eps"]
     save_checkpoint(folder / "checkpoints", facts["step"], tensors, facts)
     result, told = run(folder, resume=True, adam_eps=1e-6)
-    assert "does not say which training set" in told and "adam_eps: unknown -> 1e-06" in told and len(result.history) == 6
+    assert (
+        "does not say which training set" in told
+        and "adam_eps: unknown -> 1e-06" in told
+        and len(result.history) == 6
+    )
 
 
 def test_what_may_change_is_told_takes_effect_and_is_written_down(copy):
     folder = copy("average")
-    changes = dict(lr=2e-3, weight_decay=.1, epochs=3, schedule="constant", clip_grad_norm=1., margin=.2, ema_decay=.8)
+    changes = dict(
+        lr=2e-3,
+        weight_decay=0.1,
+        epochs=3,
+        schedule="constant",
+        clip_grad_norm=1.0,
+        margin=0.2,
+        ema_decay=0.8,
+    )
     result, told = run(folder, resume=True, workers=0, keep=5, save_every=2, **changes)
     for name, value in changes.items():
         assert f"{name}: " in told and f"-> {value!r}" in told
@@ -114,7 +165,11 @@ def test_what_may_change_is_told_takes_effect_and_is_written_down(copy):
     assert load_config(folder / "config.yaml") == config(keep=5, save_every=2, **changes)
     assert json.loads((folder / "result.json").read_text())["config"]["lr"] == 2e-3
     t = Trainer(config(keep=5, save_every=2, **changes), pictures(), folder)
-    assert t.resume() and t.changed == {} and {g["weight_decay"] for g in t.optimizer.param_groups} == {.1}
+    assert (
+        t.resume()
+        and t.changed == {}
+        and {g["weight_decay"] for g in t.optimizer.param_groups} == {0.1}
+    )
 
 
 def test_nothing_changed_nothing_said(copy):
@@ -133,35 +188,42 @@ def test_fewer_steps_than_were_done_are_refused(copy):
 
 def test_reports_from_before_training_are_of_the_untrained_network(copy):
     first, _ = run(copy(), resume=True)
-    for n, spoil in enumerate((lambda p: p.unlink(), lambda p: p.write_text("{"), lambda p: p.write_text("[1, 2]"))):
+    for n, spoil in enumerate((
+        lambda p: p.unlink(),
+        lambda p: p.write_text("{"),
+        lambda p: p.write_text("[1, 2]"),
+    )):
         folder = copy(to=f"spoiled {n}")
         spoil(folder / "start.json")
         result, told = run(folder, resume=True)
         assert result.before == first.before and result.raw == first.raw and "start.json" in told
         assert result.history == first.history
-    old = copy(to="old") # as an earlier version wrote it
+    old = copy(to="old")  # as an earlier version wrote it
     (old / "start.json").write_text(json.dumps(json.loads((old / "start.json").read_text())[:2]))
     result, told = run(old, resume=True)
     assert result.before == first.before and "start.json" not in told
     result, told = run(copy(to="others"), resume=True, eval_set=pictures(1, classes=3))
-    assert "evaluation split is another" in told and result.before == run(None, eval_set=pictures(1, classes=3))[0].before
+    assert (
+        "evaluation split is another" in told
+        and result.before == run(None, eval_set=pictures(1, classes=3))[0].before
+    )
     result, _ = run(copy(to="ks"), resume=True, recall_ks=(1, 3))
     assert list(result.before["recall"]) == list(result.after["recall"]) == [1, 3]
 
 
 def test_lost_best_weights_do_not_lose_the_run(copy):
     folder = copy("validated")
-    result, told = run(folder, resume=True, val_fraction=.5, batch_size=4, max_steps=4)
+    result, told = run(folder, resume=True, val_fraction=0.5, batch_size=4, max_steps=4)
     assert result.chosen and "best" not in told
     for spoil in (lambda p: p.write_bytes(b"no"), lambda p: p.unlink()):
         spoil(folder / "best.safetensors")
-        result, told = run(folder, resume=True, val_fraction=.5, batch_size=4, max_steps=4)
+        result, told = run(folder, resume=True, val_fraction=0.5, batch_size=4, max_steps=4)
         assert result.chosen is None and result.after and "best.safetensors cannot be read" in told
 
 
-changes = dict(val_fraction=.5, batch_size=4, ema_decay=.9)
-steady = dict(schedule="constant") # its steps do not depend on how many there will be
-calls = dict( # a folder for each rank: only the main rank's holds something
+changes = dict(val_fraction=0.5, batch_size=4, ema_decay=0.9)
+steady = dict(schedule="constant")  # its steps do not depend on how many there will be
+calls = dict(  # a folder for each rank: only the main rank's holds something
     half=("whole_run", "half", steady | dict(max_steps=4), False),
     make_rest=("copied", "half", "rest"),
     rest=("whole_run", "rest", steady, True),
@@ -190,9 +252,15 @@ def ranks(tmp_path_factory):
 
 def test_only_the_main_rank_has_the_checkpoint(ranks):
     base, got = ranks
-    assert got["rest"][0] == got["rest"][1] == got["whole"][0] == got["whole"][1] and len(got["rest"][0][0]) == 6
+    assert (
+        got["rest"][0] == got["rest"][1] == got["whole"][0] == got["whole"][1]
+        and len(got["rest"][0][0]) == 6
+    )
     assert [p.name for p in (base / "rest").iterdir()] == ["rank 0"]
-    assert json.loads((base / "rest" / "rank 0" / "result.json").read_text())["history"] == got["rest"][0][0]
+    assert (
+        json.loads((base / "rest" / "rank 0" / "result.json").read_text())["history"]
+        == got["rest"][0][0]
+    )
 
 
 def test_validation_and_averages_on_two_folders(ranks):

@@ -1,10 +1,11 @@
 "What tests of notebooks share: small notebooks to execute, and waiting for what happens in other processes."
+
 import time
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-patience = 300 # seconds that an event may take on a busy machine
+patience = 300  # seconds that an event may take on a busy machine
 stubborn = """
 import pathlib, time
 pathlib.Path(out_dir, 'begun').touch()
@@ -25,4 +26,4 @@ def until(what):
     end = time.monotonic() + patience
     while not what():
         assert time.monotonic() < end, "waited for nothing"
-        time.sleep(.05)
+        time.sleep(0.05)
