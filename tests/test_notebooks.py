@@ -4,7 +4,7 @@ import contextlib, fcntl, json, os, pty, select, signal, struct, subprocess, sys
 from pathlib import Path
 import nbformat, pytest
 from toy_notebooks import patience, stubborn, toy_notebook, until
-from hier_nb.notebooks import Stop, run_notebook
+from hier_nb.notebooks import Stop, run_cli, run_notebook
 
 saves = """
 import pathlib, time
@@ -269,10 +269,10 @@ def test_progress_in_a_pipe(tmp_path):
             assert len(lines) < 1000
     assert (
         p.returncode == 0
-        and any(l.startswith("cell 2 of ") or l.startswith("cell 3 of ") for l in lines)
+        and any(line.startswith(("cell 2 of ", "cell 3 of ")) for line in lines)
         and "PA 5.25" in "".join(lines)
     )
-    assert not any("\r" in l for l in lines)
+    assert not any("\r" in line for line in lines)
 
 
 def test_full_disk_is_a_warning(tmp_path):
@@ -286,6 +286,55 @@ def test_full_disk_is_a_warning(tmp_path):
     with pytest.warns(UserWarning, match="could not be written"):
         path = run_notebook(n, out, progress=False, log=tmp_path / "log.txt")
     assert path.is_file()
+
+
+def test_papermill_says_nothing_of_its_own(tmp_path):
+    "It reads parameters less well than we do, and would warn of a second name in a line."
+    n = toy_notebook(
+        tmp_path / "n.ipynb", "print(rate)", parameters="epochs = 2\nlr = rate = 1e-3\nname = None"
+    )
+    with command(n, tmp_path / "out", "rate=1") as p:
+        out, err = p.communicate(timeout=patience)
+    assert out.startswith("executed notebook")
+    assert not any(word in err for word in ("parse", "unknown", "WARN"))
+
+
+trains = "recipe = 'emoji'\nout_dir = None\nresume = False"
+
+
+def test_any_name_of_the_configuration(tmp_path, capsys):
+    "A notebook with a parameter `recipe` need not list them; a file of names and values is read too."
+    says = "open(out_dir + '/said', 'w').write(f'{recipe} {batch_size} {lr}')"
+    n, out = toy_notebook(tmp_path / "n.ipynb", says, parameters=trains), tmp_path / "out"
+    (tmp_path / "mine.yaml").write_text("batch_size: 64\nlr: 1e-3\n")
+    assert run_cli([n, str(out), "lr=.01", "-y", str(tmp_path / "mine.yaml")]) == 0
+    assert (out / "said").read_text() == "emoji 64 0.01"
+    capsys.readouterr()
+    for word, sentence in {
+        "batch_sise=64": "Did you mean 'batch_size'?",
+        "zebra=1": "It has: recipe, out_dir, resume, and every name of TrainConfig.",
+        "batch_size=-1": "batch_size=-1",
+    }.items():
+        assert run_cli([n, str(tmp_path / "no"), word]) == 2
+        assert sentence in capsys.readouterr().err
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    assert run_cli([n, str(tmp_path / "no"), "-y", str(tmp_path / "list.yaml")]) == 2
+    assert "does not hold names and values" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+
+
+def test_other_notebooks_take_only_their_own(tmp_path):
+    n = toy_notebook(tmp_path / "n.ipynb", "1")
+    assert run_cli([n, str(tmp_path / "no"), "batch_size=64"]) == 2
+
+
+def test_help_lists_a_notebook_s_parameters(tmp_path, capsys):
+    n = toy_notebook(tmp_path / "n.ipynb", parameters="x = 1  # how many\nrecipe = 'emoji'")
+    assert run_cli(["--help"]) == 0 and "NOTEBOOK" in capsys.readouterr().out
+    assert run_cli([n, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "how many" in said and "batch_size" in said and "of all ranks together" in said
+    assert run_cli([str(tmp_path / "none.ipynb"), "-h"]) == 2
 
 
 @pytest.mark.slow
