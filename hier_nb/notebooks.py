@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['notebook_parameters', 'Stop', 'run_notebook', 'expand', 'read_grid']
 
-# %% ../nbs/60_notebooks.ipynb #4cf82381
+# %% ../nbs/60_notebooks.ipynb #d12b612b
 import argparse, ast, difflib, functools, hashlib, inspect, itertools, json, logging, os, signal, sys
 import threading, time, tokenize, warnings
 from contextlib import contextmanager, nullcontext, suppress
@@ -14,11 +14,17 @@ from io import StringIO
 from pathlib import Path
 from fastcore.basics import patch
 from .checks import require
-from .checkpoints import checkpoints
-from .config import TrainConfig, check_runs, parse_words, read_values
-from .files import as_path, write_atomic
+from hier_nb.config import (
+    check_config_names,
+    check_runs,
+    config_comments,
+    parse_words,
+    read_values,
+    themes,
+)
+from .files import as_path, checkpoints, write_atomic
 
-# %% ../nbs/60_notebooks.ipynb #7eba8d8a
+# %% ../nbs/60_notebooks.ipynb #93cca4d6
 def notebook_parameters(notebook) -> dict:  # name -> default
     "Parameters and defaults of a notebook, from its cell tagged `parameters`."
     found = {}
@@ -43,40 +49,26 @@ def _parameter_cell(notebook):  # its source
         f"{notebook} has no cell tagged 'parameters'.\nTag the cell that sets its defaults."
     )
 
-# %% ../nbs/60_notebooks.ipynb #bd0507a3
-def accepted_names(
-    defaults: dict,  # a notebook's parameters, from `notebook_parameters`
-) -> list:  # names that it may be given
-    "A notebook's own parameters; where one of them is `recipe`, the names of TrainConfig too."
-    if "recipe" not in defaults:
-        return list(defaults)
-    return list(dict.fromkeys([*defaults, *_config_names()]))
-
-
-def _config_names():
-    return [field.name for field in fields(TrainConfig)]
-
-
+# %% ../nbs/60_notebooks.ipynb #c52e058e
 def check_parameters(notebook, names):
     "Raise ValueError, with the nearest name, for a name that the notebook does not take."
-    defaults = notebook_parameters(notebook)
-    own = ", ".join(defaults)
-    remedy = f"It has: {own}, and every name of TrainConfig." if "recipe" in defaults else None
-    check_names(Path(notebook).name, names, accepted_names(defaults), remedy=remedy)
+    defaults, file_name = notebook_parameters(notebook), Path(notebook).name
+    if "recipe" in defaults:
+        check_config_names(names, file_name, also=defaults)
+    else:
+        check_names(names, file_name, defaults)
 
 
 def check_names(
-    owner: str,  # whose names they are, for the sentence
-    names,
-    known,
-    *,
-    remedy: str | None = None,  # what to say where no known name is near; None: all that are known
+    names,  # as they came
+    where: str,  # whose names they are, for the sentence
+    known,  # names that are right
 ):
     "Raise ValueError, with the nearest of `known`, for a name that is not among them."
     for name in names:
         if name not in known:
-            remedy = nearest(name, known) or remedy or f"It has: {', '.join(known)}."
-            raise ValueError(f"{owner} has no parameter {name!r}.\n{remedy}")
+            remedy = nearest(name, known) or f"It has: {', '.join(known)}."
+            raise ValueError(f"{where} has no parameter {name!r}.\n{remedy}")
 
 
 def nearest(name, known) -> str:  # a sentence; "" where none is near
@@ -84,7 +76,7 @@ def nearest(name, known) -> str:  # a sentence; "" where none is near
     found = difflib.get_close_matches(str(name), known, 1)
     return f"Did you mean {found[0]!r}?" if found else ""
 
-# %% ../nbs/60_notebooks.ipynb #0c8d2152
+# %% ../nbs/60_notebooks.ipynb #97449d61
 class Stop:
     "Ends a notebook that is being executed, from a signal's handler or another thread."
 
@@ -124,7 +116,7 @@ class Stop:
                 with suppress(psutil.Error):
                     process.kill()
 
-# %% ../nbs/60_notebooks.ipynb #187f7fda
+# %% ../nbs/60_notebooks.ipynb #3450dc1d
 _text_limit = 1_000_000  # characters of text that a cell keeps
 _display_limit = 20_000_000  # characters of pictures, tables and the like that a cell keeps
 _display_count = 2_000  # and how many of them
@@ -138,7 +130,7 @@ def _shorten(text, limit):  # its beginning and its end
     left_out = len(text) - 2 * half
     return f"{text[:half]}\n[… {left_out:,} characters are left out here …]\n{text[-half:]}"
 
-# %% ../nbs/60_notebooks.ipynb #936c4ca8
+# %% ../nbs/60_notebooks.ipynb #108934bc
 def _shorten_error(content):  # in place
     content["evalue"] = _shorten(content["evalue"], 100_000)
     content["traceback"] = [_shorten(line, 100_000) for line in content["traceback"][-200:]]
@@ -171,13 +163,13 @@ class _Log:
             part += " The executed notebook has the end of each cell's text.]\n"
         append_text(self.path, part)
 
-# %% ../nbs/60_notebooks.ipynb #4c851916
+# %% ../nbs/60_notebooks.ipynb #c621d5cd
 def append_text(path, text):
     "Add to a text file. A full disk must not end a run, so nothing is raised."
     with suppress(OSError), open(path, "a", encoding="utf-8", errors="replace") as f:
         f.write(text)
 
-# %% ../nbs/60_notebooks.ipynb #3c99aecf
+# %% ../nbs/60_notebooks.ipynb #0706c690
 class _CellOutputs:
     "What one cell's outputs hold: the beginning and the end of its text, and displays while there is room."
 
@@ -224,7 +216,7 @@ class _CellOutputs:
         elif not output["text"]:
             del self.outputs[-1]
 
-# %% ../nbs/60_notebooks.ipynb #6df62bf8
+# %% ../nbs/60_notebooks.ipynb #43bc7763
 @patch
 def _add_to_end(self: _CellOutputs, name, text):
     half = _text_limit // 2
@@ -273,7 +265,7 @@ def _update_note(self: _CellOutputs):
         where = f"; what was printed is in {self.log.path.name}, as far as that goes"
     self.note["text"] = f"\n[… {self.left_out:,} characters are left out here{where} …]\n"
 
-# %% ../nbs/60_notebooks.ipynb #8e597094
+# %% ../nbs/60_notebooks.ipynb #ac24aa21
 class _ClientParts:
     "What is put before papermill's client."
 
@@ -317,7 +309,7 @@ def _write_down(cell, e):  # into the notebook, what no cell could say itself
     traceback = [f"{name}: {text}"]
     cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=traceback))
 
-# %% ../nbs/60_notebooks.ipynb #d530e5e3
+# %% ../nbs/60_notebooks.ipynb #b98e6c01
 @patch
 def process_message(self: _ClientParts, msg, cell, cell_index):
     "Store one message of the kernel, if there is room for it."
@@ -357,7 +349,7 @@ def _has_room(self: _ClientParts, kind, content):  # shortens what the message h
         return self.cell_outputs.has_room(content["data"])
     return True
 
-# %% ../nbs/60_notebooks.ipynb #c06520c7
+# %% ../nbs/60_notebooks.ipynb #2538400f
 class _EngineParts:
     "What is put before papermill's engine."
 
@@ -413,7 +405,7 @@ def _papermill():  # with our engine registered
 def _is_news(record):  # papermill reads the parameters too, and less well
     return not str(record.msg).startswith(("Unable to parse line", "Passed unknown parameter"))
 
-# %% ../nbs/60_notebooks.ipynb #5508826f
+# %% ../nbs/60_notebooks.ipynb #eb181450
 _no_losses = ("step", "steps", "epoch", "epochs", "time", "images_per_second", "batch_size")
 
 
@@ -469,7 +461,7 @@ def _time_left(seconds):
         return f"{seconds / 60:.0f} min left"
     return f"{seconds / 3600:.1f} h left"
 
-# %% ../nbs/60_notebooks.ipynb #367c025e
+# %% ../nbs/60_notebooks.ipynb #e63d33fe
 class _Watch:
     "Shows what stands in `progress.json` while a notebook is executed."
 
@@ -523,7 +515,7 @@ def _cells_done(nb):
     at_work = min(len(states), states.count("completed") + 1)
     return f"cell {at_work} of {len(states)}"
 
-# %% ../nbs/60_notebooks.ipynb #0d5e5ff8
+# %% ../nbs/60_notebooks.ipynb #7203fac1
 @patch
 def text(self: _Watch) -> str:
     "The line; empty where nothing was written since this execution began."
@@ -545,7 +537,7 @@ def _batch_size(self: _Watch):  # the trainer leaves its configuration beside it
             self.batch_size = config.get("batch_size") if isinstance(config, dict) else None
     return self.batch_size
 
-# %% ../nbs/60_notebooks.ipynb #eabf26c1
+# %% ../nbs/60_notebooks.ipynb #4b83b750
 def read_dict(path) -> dict:  # {} if it is not there, or no dict
     "A file of JSON that another process may be about to write."
     try:
@@ -563,7 +555,7 @@ def is_in_jupyter() -> bool:
 
     return hasattr(get_ipython(), "kernel")
 
-# %% ../nbs/60_notebooks.ipynb #420796fd
+# %% ../nbs/60_notebooks.ipynb #22d7b25c
 def run_notebook(
     notebook,  # path of a notebook with a cell tagged `parameters`
     out_dir,  # folder for the executed notebook; handed on as `out_dir` if it has that parameter
@@ -602,7 +594,7 @@ def run_notebook(
     )
     return out
 
-# %% ../nbs/60_notebooks.ipynb #7c5b8707
+# %% ../nbs/60_notebooks.ipynb #3f4c8b96
 class CommandLine(argparse.ArgumentParser):
     "A parser that raises ValueError, in two lines, instead of ending the process."
 
@@ -623,7 +615,7 @@ def help_table(rows) -> str:
     width = max((len(name) for name, _ in rows), default=0)
     return "\n".join(f"  {name:{width}}  {meaning}".rstrip() for name, meaning in rows)
 
-# %% ../nbs/60_notebooks.ipynb #ca80439d
+# %% ../nbs/60_notebooks.ipynb #1e6cead2
 def _run_parser():
     parser = CommandLine(
         "hier-nb-run",
@@ -651,7 +643,8 @@ def _run_help(argv):  # with the parameters of the notebook, if the command name
     if words:
         text.append(f"parameters of {Path(words[0]).name}:\n{_parameter_table(words[0])}\n")
         if "recipe" in notebook_parameters(words[0]):
-            text.append(f"of the configuration:\n{_config_table()}\n")
+            text.append("and any name of the configuration:\n")
+            text += _config_tables()
     else:
         text.append("hier-nb-run NOTEBOOK --help lists the parameters of that notebook.")
     return "\n".join(text) + _how_runs_end
@@ -677,13 +670,13 @@ def _comments(source):  # name -> the comment on its line
     return found
 
 
-def _config_table():
-    from fastcore.docments import docments
+def _config_tables():  # one per theme, as in `hier-nb-train --help`
+    comments = config_comments()
+    for theme in themes:
+        names = [field.name for field in fields(theme)]
+        yield f"{theme.__doc__}\n{help_table((name, comments[name]) for name in names)}\n"
 
-    comments = docments(TrainConfig)
-    return help_table((name, comments.get(name) or "") for name in _config_names())
-
-# %% ../nbs/60_notebooks.ipynb #cf0edb5d
+# %% ../nbs/60_notebooks.ipynb #63571feb
 def run_cli(argv=None) -> int:  # exit code
     "hier-nb-run: execute a notebook with papermill."
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -714,7 +707,7 @@ def _from_file(path):
         raise ValueError(f"{path} does not hold names and values.\nWrite one `name: value` a line.")
     return values
 
-# %% ../nbs/60_notebooks.ipynb #341d60f4
+# %% ../nbs/60_notebooks.ipynb #e3c16571
 class _Signals:
     "Called with every signal; see the text."
 
@@ -760,7 +753,7 @@ def _signals_handled(handler):
         for number, before in old.items():
             signal.signal(number, before)
 
-# %% ../nbs/60_notebooks.ipynb #21d4ffbf
+# %% ../nbs/60_notebooks.ipynb #e07f4b96
 def _explain(e, notebook, out_dir, stop):  # -> exit code
     if stop.asked:
         return _explain_stop(e, notebook, out_dir, stop)
@@ -793,12 +786,12 @@ def _saved_step(out_dir):  # None if there is no checkpoint
     saved = checkpoints(out_dir / "checkpoints")
     return int(saved[-1].name.partition("-")[2]) if saved else None
 
-# %% ../nbs/60_notebooks.ipynb #f997a403
+# %% ../nbs/60_notebooks.ipynb #7d0b545e
 def cell_error(e) -> str | None:
     "A cell's own exception as papermill wraps it, such as `ValueError: no data`; None for any other."
     return f"{e.ename}: {e.evalue}" if getattr(e, "ename", None) else None
 
-# %% ../nbs/60_notebooks.ipynb #3f1a93b7
+# %% ../nbs/60_notebooks.ipynb #c542c5bf
 def _resume(notebook, out_dir, parameters):
     "`{'resume': True}` where the run in `out_dir` is this one, and not finished; else `{}`."
     if "resume" in parameters or "resume" not in notebook_parameters(notebook):
@@ -838,7 +831,7 @@ def _differences(
     names = (before.keys() | now.keys()) - {"out_dir", "resume"}
     return sorted(name for name in names if before.get(name) != now.get(name))
 
-# %% ../nbs/60_notebooks.ipynb #5569970b
+# %% ../nbs/60_notebooks.ipynb #7e1a7ea3
 def expand(
     grid,  # dict: name -> value, or a list of values as an axis; or a list of such dicts
     seeds=None,  # a number n for seeds 0 … n−1, or the seeds themselves; None: no `seed` axis
@@ -874,7 +867,7 @@ def _as_axis(name, value):
         )
     return values
 
-# %% ../nbs/60_notebooks.ipynb #55e3014e
+# %% ../nbs/60_notebooks.ipynb #11d5814f
 def read_grid(path) -> list | dict:  # what `expand` takes
     "A grid from YAML or JSON (axes, or a list), or CSV (one run per row; an empty cell leaves the notebook's default)."
     path = as_path(path)
@@ -924,7 +917,7 @@ def _literal(text):  # as on the command line
     except (ValueError, SyntaxError):
         return text
 
-# %% ../nbs/60_notebooks.ipynb #c1dfc9f9
+# %% ../nbs/60_notebooks.ipynb #35a888ed
 def code_revision(
     notebook,  # path, or a function
 ) -> str:  # 12 hexadecimal digits
@@ -958,7 +951,7 @@ def run_id(parameters: dict, revision: str = "") -> str:  # 12 hexadecimal digit
         ) from None
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-# %% ../nbs/60_notebooks.ipynb #8848d3f9
+# %% ../nbs/60_notebooks.ipynb #1ce209a5
 def check_grid(notebook, runs: list[dict]):
     "Raise ValueError, with the nearest name, for a parameter that the notebook, or function, does not have."
     names = sorted({name for run in runs for name in run})
@@ -973,4 +966,4 @@ def _check_signature(function, names):
     known = inspect.signature(function).parameters
     takes_any = any(p.kind == p.VAR_KEYWORD for p in known.values())
     if not takes_any:
-        check_names(function.__name__, names, known)
+        check_names(names, function.__name__, known)

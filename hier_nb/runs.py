@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['grid_table', 'run_grid', 'cancel', 'watch']
 
-# %% ../nbs/61_runs.ipynb #5527dea9
+# %% ../nbs/61_runs.ipynb #d32fdec8
 import html, math, os, shutil, signal, socket, sys, threading, time, traceback, warnings
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -34,7 +34,7 @@ from hier_nb.notebooks import (
     run_notebook,
 )
 
-# %% ../nbs/61_runs.ipynb #c0811c62
+# %% ../nbs/61_runs.ipynb #e1d7e8e4
 def read_state(
     folder,  # of one run
 ) -> dict:  # state, attempts, started, finished, pid, host, error; {} if there is no run
@@ -68,7 +68,7 @@ def run_parameters(folder) -> dict:
     "What a run was given."
     return read_dict(as_path(folder) / "parameters.json").get("parameters", {})
 
-# %% ../nbs/61_runs.ipynb #09b103b8
+# %% ../nbs/61_runs.ipynb #4e56f8e8
 class _Heartbeat:
     "Shows life, obeys `cancel` and keeps the time limit, while a `with` block runs."
 
@@ -117,7 +117,7 @@ class _Heartbeat:
         limit = math.inf if self.time_limit is None else 60 * self.time_limit
         return time.monotonic() > self._began + limit
 
-# %% ../nbs/61_runs.ipynb #7f04495b
+# %% ../nbs/61_runs.ipynb #c81abb61
 def cancel_run(folder):
     "Ask a run to stop; a queued one will not start."
     (as_path(folder) / "cancel").touch()
@@ -135,7 +135,7 @@ def _seconds_since_heartbeat(folder) -> float:  # infinite if there was none
     except OSError:
         return float("inf")
 
-# %% ../nbs/61_runs.ipynb #4e671f25
+# %% ../nbs/61_runs.ipynb #e22d1c57
 class _FunctionStop(Stop):
     "Ends a function that is at work in this process's main thread."
 
@@ -162,7 +162,7 @@ class _FunctionStop(Stop):
         finally:
             self.busy = False
 
-# %% ../nbs/61_runs.ipynb #37b84ae3
+# %% ../nbs/61_runs.ipynb #8b118346
 def execute_run(
     notebook,  # path, or a function of the parameters
     folder,  # of the run
@@ -229,7 +229,7 @@ def _write_end(folder, error, heart):  # -> the state; error: None, or the last 
         state = "cancelled"
     return write_state(folder, state=state, finished=time.time(), error=error, late=late)
 
-# %% ../nbs/61_runs.ipynb #b371187d
+# %% ../nbs/61_runs.ipynb #f3be4111
 def _try(notebook, folder, also, *, again, stop):  # -> None, or the last line of the error
     parameters = also | run_parameters(folder)
     log = folder / "log.txt"
@@ -258,7 +258,7 @@ def _with_out_dir(function, parameters, folder):  # if it has that parameter
         return parameters | dict(out_dir=str(folder))
     return parameters
 
-# %% ../nbs/61_runs.ipynb #8ce21de3
+# %% ../nbs/61_runs.ipynb #859a34bb
 def grid_table(
     out_dir,  # of a grid
     every: bool = False,  # the runs of other revisions and settings too; a column `revision` says which
@@ -301,7 +301,7 @@ def _table(rows):  # parameters that do not vary are left out
 
 _is_parameter = "= "  # begins a parameter's column, so that no name hides another
 
-# %% ../nbs/61_runs.ipynb #99c7ec44
+# %% ../nbs/61_runs.ipynb #da6a9407
 def _revision(folder):
     return read_dict(folder / "parameters.json").get("revision", "")
 
@@ -333,7 +333,7 @@ def _about_kind(revision, states, grid):
         return f"this revision, other settings: {counts}"
     return f"revision {revision}: {counts}"
 
-# %% ../nbs/61_runs.ipynb #a21a66a4
+# %% ../nbs/61_runs.ipynb #1256a4ba
 class _Driving(NamedTuple):
     "Who drives a grid."
 
@@ -359,7 +359,15 @@ def _is_locked(path, unsure):  # the lock goes when its holder dies
     except OSError:
         return unsure  # somebody else's folder: the lock cannot be tried
 
-# %% ../nbs/61_runs.ipynb #0ad3c807
+# %% ../nbs/61_runs.ipynb #5c4caa36
+def finished_runs(out_dir) -> list[Path]:  # their folders
+    "The runs of a grid that are done. Warns of runs in the folder that are left out."
+    rows, note = _rows(out_dir)
+    if note:
+        warnings.warn(note, stacklevel=3)
+    return [as_path(out_dir) / row["run"] for row in rows if row["state"] == "done"]
+
+# %% ../nbs/61_runs.ipynb #57a15b9c
 _open_states = ("queued", "running", "killed", "waiting for a driver", "waiting for resources")
 _stoppable = tuple(state for state in _open_states if state != "killed")
 
@@ -420,7 +428,7 @@ def _time_columns(state, written, progress):  # minutes so far, and to come
         columns["minutes left"] = round((at - started) * (steps / step - 1) / 60, 1)
     return columns
 
-# %% ../nbs/61_runs.ipynb #ec9634ca
+# %% ../nbs/61_runs.ipynb #137ba66f
 class Share(NamedTuple):
     "What a run takes of its machine, as Ray counts it, and how many runs fit at once."
 
@@ -463,7 +471,7 @@ def _slots(machine, need):  # runs that fit on it at once
     on_one_gpu = math.floor(1 / gpus + 1e-9)  # a part of a GPU lies on one GPU
     return min(on_cores, math.floor(_gpus(machine)) * on_one_gpu)
 
-# %% ../nbs/61_runs.ipynb #df78ffcf
+# %% ../nbs/61_runs.ipynb #bf424782
 def _gpus_of_a_run(machines, gpus):
     _check_number("gpus_per_run", gpus)
     if gpus > 1 and gpus % 1:
@@ -526,7 +534,7 @@ def _describe(machine):
     has = f"{gpus:g} GPU{'s' * (gpus != 1)} and {cores:g} core{'s' * (cores != 1)}"
     return f"{machine.get('name', 'this machine')}, has {has}"
 
-# %% ../nbs/61_runs.ipynb #7034f376
+# %% ../nbs/61_runs.ipynb #6f231ff7
 _ray_settings = dict(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
@@ -584,7 +592,7 @@ def _kill(processes):
         with suppress(psutil.Error):
             process.kill()
 
-# %% ../nbs/61_runs.ipynb #0237ee96
+# %% ../nbs/61_runs.ipynb #a978b21f
 def _machines(ray):  # of the cluster, with what they have
     alive = [node for node in ray.nodes() if node["Alive"]]
     return [node["Resources"] | dict(name=_node_name(node)) for node in alive]
@@ -602,7 +610,7 @@ def _free(ray):  # the same with what is free now
     except Exception:
         return [ray.available_resources()]  # of the whole cluster
 
-# %% ../nbs/61_runs.ipynb #003d3c7d
+# %% ../nbs/61_runs.ipynb #84a5a6e5
 class _Room:
     "Notices that runs find no machine."
 
@@ -655,7 +663,7 @@ def _amount(machine):
     cores, gpus = _cpus(machine), _gpus(machine)
     return f"{cores:g} core{'s' * (cores != 1)}, {gpus:g} GPU{'s' * (gpus != 1)}"
 
-# %% ../nbs/61_runs.ipynb #2cbc2d2d
+# %% ../nbs/61_runs.ipynb #bbf975bc
 class _Tally:
     "How the runs of a grid stand: before this call, and now."
 
@@ -682,7 +690,7 @@ class _Tally:
         text = f"{self.total} runs: {', '.join(parts)}"
         return f"{text}; waiting for resources (a run {waiting})" if waiting else text
 
-# %% ../nbs/61_runs.ipynb #a20e377a
+# %% ../nbs/61_runs.ipynb #e3bd526a
 class _NoScreen:
     "Shows nothing; and what every screen can be told."
 
@@ -763,7 +771,7 @@ def _screen(progress):
         return _Page()
     return _Terminal() if sys.stdout.isatty() else _Lines()
 
-# %% ../nbs/61_runs.ipynb #8cae9a0e
+# %% ../nbs/61_runs.ipynb #731db254
 def _plain(table):  # for a terminal, cut at its width; whole where it goes into a file or a program
     live = sys.stdout.isatty()
     text = table.drop(columns="notebook", errors="ignore").to_string(
@@ -793,7 +801,7 @@ def _html_link(path):
         return ""
     return f"<a href='{html.escape(os.path.relpath(path))}' target='_blank'>open</a>"
 
-# %% ../nbs/61_runs.ipynb #3234ab6a
+# %% ../nbs/61_runs.ipynb #9eda10f0
 class _View:
     "What the driver tells of its runs."
 
@@ -847,7 +855,7 @@ class _View:
         self.refresh(last=True)
         self.screen.finish(self.tally.text(self.waiting))
 
-# %% ../nbs/61_runs.ipynb #39e62196
+# %% ../nbs/61_runs.ipynb #d9516d8d
 @dataclass
 class _Work:
     "What is done with every run of a grid."
@@ -879,7 +887,7 @@ class _Work:
 def _do(work, folder):
     return work.do(folder)
 
-# %% ../nbs/61_runs.ipynb #7cafe924
+# %% ../nbs/61_runs.ipynb #5107594e
 class _Driver:
     "Hands runs to Ray, and sees how they end."
 
@@ -937,7 +945,7 @@ class _Driver:
         with suppress(OSError):
             write_state(folder, state="queued")
 
-# %% ../nbs/61_runs.ipynb #7bc5df7d
+# %% ../nbs/61_runs.ipynb #d78d123c
 @patch
 def _outcome(self: _Driver, reference, folder):  # -> the state
     try:
@@ -963,7 +971,7 @@ def _stop(self: _Driver):
     if everyone:
         self.ray.wait(everyone, num_returns=len(everyone), timeout=self.patience)
 
-# %% ../nbs/61_runs.ipynb #dd477ca9
+# %% ../nbs/61_runs.ipynb #5e511167
 def run_grid(
     notebook,  # a notebook with a cell tagged `parameters`, or a function of the parameters
     grid,  # axes, a list, or a file: see `expand` and `read_grid`
@@ -1036,7 +1044,7 @@ def _with_news(rows, ended):  # where a state could not be written down, on a fu
             row |= dict(state=news["state"], error=news.get("error") or "")
     return rows
 
-# %% ../nbs/61_runs.ipynb #585e0db4
+# %% ../nbs/61_runs.ipynb #868bac83
 def _create_runs(out, notebook, runs, revision):  # -> their folders
     name = notebook.__name__ if callable(notebook) else notebook
     folders = [create_run(out, parameters, revision, name) for parameters in runs]
@@ -1064,7 +1072,7 @@ def _only_driver(out):  # the lock goes when its holder dies
     finally:
         lock.release()
 
-# %% ../nbs/61_runs.ipynb #3deb25e7
+# %% ../nbs/61_runs.ipynb #ca09eba3
 _options = {
     "which runs": ("seeds", "revision"),
     "machines": ("gpus_per_run", "cpus_per_run", "address", "gpus", "cpus"),
@@ -1111,7 +1119,7 @@ def _cancel_parser():
     parser.add_argument("run", metavar="RUN", nargs="?", help=one)
     return parser
 
-# %% ../nbs/61_runs.ipynb #ba3d4a04
+# %% ../nbs/61_runs.ipynb #22f58030
 _how_grids_end = """
 What is done is skipped, what was killed is resumed: after any accident, give the same command again.
 Ctrl-C asks the runs to stop, so they save first. Once more kills them.
@@ -1143,7 +1151,7 @@ def _grid_options(words):
         options["revision"] = dict(word.split("=", 1) for word in words)["revision"]
     return options
 
-# %% ../nbs/61_runs.ipynb #d88b20d6
+# %% ../nbs/61_runs.ipynb #8ecb3294
 def grid_cli(argv=None) -> int:  # exit code
     "hier-nb-grid: execute a notebook for every setting of a grid; see where the runs stand; stop them."
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -1205,7 +1213,7 @@ def _as_json(rows, out_dir):  # parameters stand apart, so that no name hides an
         runs.append(dict(run=row["run"], state=row["state"]) | about | shown)
     return to_json(runs)
 
-# %% ../nbs/61_runs.ipynb #5fa2b5e9
+# %% ../nbs/61_runs.ipynb #dd1a621c
 def cancel(
     out_dir,  # of a grid
     run: str | None = None,  # its name, or how that begins; None: every run that is not finished
@@ -1221,7 +1229,7 @@ def cancel(
         cancel_run(as_path(out_dir) / name)
     return asked
 
-# %% ../nbs/61_runs.ipynb #fcf82b61
+# %% ../nbs/61_runs.ipynb #3a3fa5c7
 def watch(
     out_dir,  # of a grid
     every: float = 2.0,  # seconds between looks
