@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['notebook_parameters', 'Stop', 'run_notebook', 'expand', 'read_grid']
 
-# %% ../nbs/60_notebooks.ipynb #d12b612b
+# %% ../nbs/60_notebooks.ipynb #01a2dc83
 import argparse, ast, difflib, functools, hashlib, inspect, itertools, json, logging, os, signal, sys
 import threading, time, tokenize, warnings
 from contextlib import contextmanager, nullcontext, suppress
@@ -24,7 +24,7 @@ from hier_nb.config import (
 )
 from .files import as_path, checkpoints, write_atomic
 
-# %% ../nbs/60_notebooks.ipynb #93cca4d6
+# %% ../nbs/60_notebooks.ipynb #ac2e7368
 def notebook_parameters(notebook) -> dict:  # name -> default
     "Parameters and defaults of a notebook, from its cell tagged `parameters`."
     found = {}
@@ -49,7 +49,7 @@ def _parameter_cell(notebook):  # its source
         f"{notebook} has no cell tagged 'parameters'.\nTag the cell that sets its defaults."
     )
 
-# %% ../nbs/60_notebooks.ipynb #c52e058e
+# %% ../nbs/60_notebooks.ipynb #381a1a28
 def check_parameters(notebook, names):
     "Raise ValueError, with the nearest name, for a name that the notebook does not take."
     defaults, file_name = notebook_parameters(notebook), Path(notebook).name
@@ -76,7 +76,7 @@ def nearest(name, known) -> str:  # a sentence; "" where none is near
     found = difflib.get_close_matches(str(name), known, 1)
     return f"Did you mean {found[0]!r}?" if found else ""
 
-# %% ../nbs/60_notebooks.ipynb #97449d61
+# %% ../nbs/60_notebooks.ipynb #17da906f
 class Stop:
     "Ends a notebook that is being executed, from a signal's handler or another thread."
 
@@ -116,7 +116,7 @@ class Stop:
                 with suppress(psutil.Error):
                     process.kill()
 
-# %% ../nbs/60_notebooks.ipynb #3450dc1d
+# %% ../nbs/60_notebooks.ipynb #0ca23f7e
 _text_limit = 1_000_000  # characters of text that a cell keeps
 _display_limit = 20_000_000  # characters of pictures, tables and the like that a cell keeps
 _display_count = 2_000  # and how many of them
@@ -130,7 +130,7 @@ def _shorten(text, limit):  # its beginning and its end
     left_out = len(text) - 2 * half
     return f"{text[:half]}\n[… {left_out:,} characters are left out here …]\n{text[-half:]}"
 
-# %% ../nbs/60_notebooks.ipynb #108934bc
+# %% ../nbs/60_notebooks.ipynb #d1078c8f
 def _shorten_error(content):  # in place
     content["evalue"] = _shorten(content["evalue"], 100_000)
     content["traceback"] = [_shorten(line, 100_000) for line in content["traceback"][-200:]]
@@ -163,13 +163,13 @@ class _Log:
             part += " The executed notebook has the end of each cell's text.]\n"
         append_text(self.path, part)
 
-# %% ../nbs/60_notebooks.ipynb #c621d5cd
+# %% ../nbs/60_notebooks.ipynb #2a08746b
 def append_text(path, text):
     "Add to a text file. A full disk must not end a run, so nothing is raised."
     with suppress(OSError), open(path, "a", encoding="utf-8", errors="replace") as f:
         f.write(text)
 
-# %% ../nbs/60_notebooks.ipynb #0706c690
+# %% ../nbs/60_notebooks.ipynb #5d8f5905
 class _CellOutputs:
     "What one cell's outputs hold: the beginning and the end of its text, and displays while there is room."
 
@@ -216,7 +216,7 @@ class _CellOutputs:
         elif not output["text"]:
             del self.outputs[-1]
 
-# %% ../nbs/60_notebooks.ipynb #43bc7763
+# %% ../nbs/60_notebooks.ipynb #96c6f9ca
 @patch
 def _add_to_end(self: _CellOutputs, name, text):
     half = _text_limit // 2
@@ -265,7 +265,7 @@ def _update_note(self: _CellOutputs):
         where = f"; what was printed is in {self.log.path.name}, as far as that goes"
     self.note["text"] = f"\n[… {self.left_out:,} characters are left out here{where} …]\n"
 
-# %% ../nbs/60_notebooks.ipynb #ac24aa21
+# %% ../nbs/60_notebooks.ipynb #59372a1b
 class _ClientParts:
     "What is put before papermill's client."
 
@@ -309,7 +309,7 @@ def _write_down(cell, e):  # into the notebook, what no cell could say itself
     traceback = [f"{name}: {text}"]
     cell.outputs.append(new_output("error", ename=name, evalue=text, traceback=traceback))
 
-# %% ../nbs/60_notebooks.ipynb #b98e6c01
+# %% ../nbs/60_notebooks.ipynb #507b82c2
 @patch
 def process_message(self: _ClientParts, msg, cell, cell_index):
     "Store one message of the kernel, if there is room for it."
@@ -349,7 +349,7 @@ def _has_room(self: _ClientParts, kind, content):  # shortens what the message h
         return self.cell_outputs.has_room(content["data"])
     return True
 
-# %% ../nbs/60_notebooks.ipynb #2538400f
+# %% ../nbs/60_notebooks.ipynb #3a94c28c
 class _EngineParts:
     "What is put before papermill's engine."
 
@@ -405,7 +405,7 @@ def _papermill():  # with our engine registered
 def _is_news(record):  # papermill reads the parameters too, and less well
     return not str(record.msg).startswith(("Unable to parse line", "Passed unknown parameter"))
 
-# %% ../nbs/60_notebooks.ipynb #eb181450
+# %% ../nbs/60_notebooks.ipynb #03ba9e1b
 _no_losses = ("step", "steps", "epoch", "epochs", "time", "images_per_second", "batch_size")
 
 
@@ -447,11 +447,18 @@ def _speed_text(now, first, batch_size):  # -> parts of the line
 
 
 def _steps_per_second(now, first):  # None if it cannot be told
-    needed = [d.get(name) for d in (now, first) for name in ("step", "time")]
-    if not all(isinstance(value, (int, float)) for value in needed):
+    seconds = _difference(now, first, "time")
+    steps = _difference(now, first, "step")
+    if not seconds or not steps or seconds < 0 or steps < 0:
         return None
-    seconds, steps = now["time"] - first["time"], now["step"] - first["step"]
-    return steps / seconds if seconds > 0 and steps > 0 else None
+    return steps / seconds
+
+
+def _difference(now, first, name):  # None where one of them does not say it
+    values = now.get(name), first.get(name)
+    if not all(isinstance(value, (int, float)) for value in values):
+        return None
+    return values[0] - values[1]
 
 
 def _time_left(seconds):
@@ -461,7 +468,7 @@ def _time_left(seconds):
         return f"{seconds / 60:.0f} min left"
     return f"{seconds / 3600:.1f} h left"
 
-# %% ../nbs/60_notebooks.ipynb #e63d33fe
+# %% ../nbs/60_notebooks.ipynb #485e10ac
 class _Watch:
     "Shows what stands in `progress.json` while a notebook is executed."
 
@@ -515,7 +522,7 @@ def _cells_done(nb):
     at_work = min(len(states), states.count("completed") + 1)
     return f"cell {at_work} of {len(states)}"
 
-# %% ../nbs/60_notebooks.ipynb #7203fac1
+# %% ../nbs/60_notebooks.ipynb #b046aa87
 @patch
 def text(self: _Watch) -> str:
     "The line; empty where nothing was written since this execution began."
@@ -537,7 +544,7 @@ def _batch_size(self: _Watch):  # the trainer leaves its configuration beside it
             self.batch_size = config.get("batch_size") if isinstance(config, dict) else None
     return self.batch_size
 
-# %% ../nbs/60_notebooks.ipynb #4b83b750
+# %% ../nbs/60_notebooks.ipynb #4557010a
 def read_dict(path) -> dict:  # {} if it is not there, or no dict
     "A file of JSON that another process may be about to write."
     try:
@@ -555,7 +562,7 @@ def is_in_jupyter() -> bool:
 
     return hasattr(get_ipython(), "kernel")
 
-# %% ../nbs/60_notebooks.ipynb #22d7b25c
+# %% ../nbs/60_notebooks.ipynb #e57feb6f
 def run_notebook(
     notebook,  # path of a notebook with a cell tagged `parameters`
     out_dir,  # folder for the executed notebook; handed on as `out_dir` if it has that parameter
@@ -594,7 +601,7 @@ def run_notebook(
     )
     return out
 
-# %% ../nbs/60_notebooks.ipynb #3f4c8b96
+# %% ../nbs/60_notebooks.ipynb #bfd7fd45
 class CommandLine(argparse.ArgumentParser):
     "A parser that raises ValueError, in two lines, instead of ending the process."
 
@@ -606,7 +613,8 @@ class CommandLine(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="store_true", help="show this text")
 
     def error(self, message):
-        raise ValueError(f"{message[:1].upper()}{message[1:]}.\nSee {self.prog} --help.")
+        sentence = message[:1].upper() + message[1:]
+        raise ValueError(f"{sentence}.\nSee {self.prog} --help.")
 
 
 def help_table(rows) -> str:
@@ -615,7 +623,7 @@ def help_table(rows) -> str:
     width = max((len(name) for name, _ in rows), default=0)
     return "\n".join(f"  {name:{width}}  {meaning}".rstrip() for name, meaning in rows)
 
-# %% ../nbs/60_notebooks.ipynb #1e6cead2
+# %% ../nbs/60_notebooks.ipynb #3cedb8c5
 def _run_parser():
     parser = CommandLine(
         "hier-nb-run",
@@ -676,7 +684,7 @@ def _config_tables():  # one per theme, as in `hier-nb-train --help`
         names = [field.name for field in fields(theme)]
         yield f"{theme.__doc__}\n{help_table((name, comments[name]) for name in names)}\n"
 
-# %% ../nbs/60_notebooks.ipynb #63571feb
+# %% ../nbs/60_notebooks.ipynb #785ac9bb
 def run_cli(argv=None) -> int:  # exit code
     "hier-nb-run: execute a notebook with papermill."
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -707,7 +715,7 @@ def _from_file(path):
         raise ValueError(f"{path} does not hold names and values.\nWrite one `name: value` a line.")
     return values
 
-# %% ../nbs/60_notebooks.ipynb #e3c16571
+# %% ../nbs/60_notebooks.ipynb #e412b90e
 class _Signals:
     "Called with every signal; see the text."
 
@@ -753,7 +761,7 @@ def _signals_handled(handler):
         for number, before in old.items():
             signal.signal(number, before)
 
-# %% ../nbs/60_notebooks.ipynb #e07f4b96
+# %% ../nbs/60_notebooks.ipynb #34461bbd
 def _explain(e, notebook, out_dir, stop):  # -> exit code
     if stop.asked:
         return _explain_stop(e, notebook, out_dir, stop)
@@ -786,12 +794,12 @@ def _saved_step(out_dir):  # None if there is no checkpoint
     saved = checkpoints(out_dir / "checkpoints")
     return int(saved[-1].name.partition("-")[2]) if saved else None
 
-# %% ../nbs/60_notebooks.ipynb #7d0b545e
+# %% ../nbs/60_notebooks.ipynb #bd7287b0
 def cell_error(e) -> str | None:
     "A cell's own exception as papermill wraps it, such as `ValueError: no data`; None for any other."
     return f"{e.ename}: {e.evalue}" if getattr(e, "ename", None) else None
 
-# %% ../nbs/60_notebooks.ipynb #c542c5bf
+# %% ../nbs/60_notebooks.ipynb #2e39d9ae
 def _resume(notebook, out_dir, parameters):
     "`{'resume': True}` where the run in `out_dir` is this one, and not finished; else `{}`."
     if "resume" in parameters or "resume" not in notebook_parameters(notebook):
@@ -831,7 +839,7 @@ def _differences(
     names = (before.keys() | now.keys()) - {"out_dir", "resume"}
     return sorted(name for name in names if before.get(name) != now.get(name))
 
-# %% ../nbs/60_notebooks.ipynb #7e1a7ea3
+# %% ../nbs/60_notebooks.ipynb #8e87b00b
 def expand(
     grid,  # dict: name -> value, or a list of values as an axis; or a list of such dicts
     seeds=None,  # a number n for seeds 0 … n−1, or the seeds themselves; None: no `seed` axis
@@ -855,8 +863,8 @@ def _seeds(seeds):
 
 
 def _combinations(axes):  # -> a dict per run
-    values = [_as_axis(name, value) for name, value in axes.items()]
-    return [dict(zip(axes, chosen)) for chosen in itertools.product(*values)]
+    lists = [_as_axis(name, value) for name, value in axes.items()]
+    return [dict(zip(axes, values)) for values in itertools.product(*lists)]
 
 
 def _as_axis(name, value):
@@ -867,7 +875,7 @@ def _as_axis(name, value):
         )
     return values
 
-# %% ../nbs/60_notebooks.ipynb #11d5814f
+# %% ../nbs/60_notebooks.ipynb #f972ccc9
 def read_grid(path) -> list | dict:  # what `expand` takes
     "A grid from YAML or JSON (axes, or a list), or CSV (one run per row; an empty cell leaves the notebook's default)."
     path = as_path(path)
@@ -917,7 +925,7 @@ def _literal(text):  # as on the command line
     except (ValueError, SyntaxError):
         return text
 
-# %% ../nbs/60_notebooks.ipynb #35a888ed
+# %% ../nbs/60_notebooks.ipynb #fd88cba5
 def code_revision(
     notebook,  # path, or a function
 ) -> str:  # 12 hexadecimal digits
@@ -951,7 +959,7 @@ def run_id(parameters: dict, revision: str = "") -> str:  # 12 hexadecimal digit
         ) from None
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-# %% ../nbs/60_notebooks.ipynb #1ce209a5
+# %% ../nbs/60_notebooks.ipynb #4679bfdb
 def check_grid(notebook, runs: list[dict]):
     "Raise ValueError, with the nearest name, for a parameter that the notebook, or function, does not have."
     names = sorted({name for run in runs for name in run})

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['grid_table', 'run_grid', 'cancel', 'watch']
 
-# %% ../nbs/61_runs.ipynb #d32fdec8
+# %% ../nbs/61_runs.ipynb #dba685ac
 import html, math, os, shutil, signal, socket, sys, threading, time, traceback, warnings
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -34,7 +34,7 @@ from hier_nb.notebooks import (
     run_notebook,
 )
 
-# %% ../nbs/61_runs.ipynb #e1d7e8e4
+# %% ../nbs/61_runs.ipynb #f75f8dd1
 def read_state(
     folder,  # of one run
 ) -> dict:  # state, attempts, started, finished, pid, host, error; {} if there is no run
@@ -68,7 +68,7 @@ def run_parameters(folder) -> dict:
     "What a run was given."
     return read_dict(as_path(folder) / "parameters.json").get("parameters", {})
 
-# %% ../nbs/61_runs.ipynb #4e56f8e8
+# %% ../nbs/61_runs.ipynb #2998131d
 class _Heartbeat:
     "Shows life, obeys `cancel` and keeps the time limit, while a `with` block runs."
 
@@ -117,7 +117,7 @@ class _Heartbeat:
         limit = math.inf if self.time_limit is None else 60 * self.time_limit
         return time.monotonic() > self._began + limit
 
-# %% ../nbs/61_runs.ipynb #c81abb61
+# %% ../nbs/61_runs.ipynb #51487473
 def cancel_run(folder):
     "Ask a run to stop; a queued one will not start."
     (as_path(folder) / "cancel").touch()
@@ -135,7 +135,7 @@ def _seconds_since_heartbeat(folder) -> float:  # infinite if there was none
     except OSError:
         return float("inf")
 
-# %% ../nbs/61_runs.ipynb #e22d1c57
+# %% ../nbs/61_runs.ipynb #07391145
 class _FunctionStop(Stop):
     "Ends a function that is at work in this process's main thread."
 
@@ -162,7 +162,7 @@ class _FunctionStop(Stop):
         finally:
             self.busy = False
 
-# %% ../nbs/61_runs.ipynb #8b118346
+# %% ../nbs/61_runs.ipynb #9c91da41
 def execute_run(
     notebook,  # path, or a function of the parameters
     folder,  # of the run
@@ -229,7 +229,7 @@ def _write_end(folder, error, heart):  # -> the state; error: None, or the last 
         state = "cancelled"
     return write_state(folder, state=state, finished=time.time(), error=error, late=late)
 
-# %% ../nbs/61_runs.ipynb #f3be4111
+# %% ../nbs/61_runs.ipynb #41f4e1cf
 def _try(notebook, folder, also, *, again, stop):  # -> None, or the last line of the error
     parameters = also | run_parameters(folder)
     log = folder / "log.txt"
@@ -246,9 +246,10 @@ def _try(notebook, folder, also, *, again, stop):  # -> None, or the last line o
 
 
 def _first_line(e):  # such as "ValueError: no data"; of a cell's own exception, where there is one
-    name, _, text = (cell_error(e) or f"{type(e).__name__}: {e}").partition(": ")
-    lines = text.strip().splitlines() or [""]
-    return f"{name}: {lines[0]}".rstrip(": ")
+    whole = cell_error(e) or f"{type(e).__name__}: {e}"
+    name, _, text = whole.partition(": ")
+    first, *_ = text.strip().splitlines() or [""]
+    return f"{name}: {first}".rstrip(": ")
 
 
 def _with_out_dir(function, parameters, folder):  # if it has that parameter
@@ -258,7 +259,7 @@ def _with_out_dir(function, parameters, folder):  # if it has that parameter
         return parameters | dict(out_dir=str(folder))
     return parameters
 
-# %% ../nbs/61_runs.ipynb #859a34bb
+# %% ../nbs/61_runs.ipynb #52278a95
 def grid_table(
     out_dir,  # of a grid
     every: bool = False,  # the runs of other revisions and settings too; a column `revision` says which
@@ -301,7 +302,7 @@ def _table(rows):  # parameters that do not vary are left out
 
 _is_parameter = "= "  # begins a parameter's column, so that no name hides another
 
-# %% ../nbs/61_runs.ipynb #da6a9407
+# %% ../nbs/61_runs.ipynb #12967ce4
 def _revision(folder):
     return read_dict(folder / "parameters.json").get("revision", "")
 
@@ -333,7 +334,7 @@ def _about_kind(revision, states, grid):
         return f"this revision, other settings: {counts}"
     return f"revision {revision}: {counts}"
 
-# %% ../nbs/61_runs.ipynb #1256a4ba
+# %% ../nbs/61_runs.ipynb #963b6ead
 class _Driving(NamedTuple):
     "Who drives a grid."
 
@@ -359,7 +360,7 @@ def _is_locked(path, unsure):  # the lock goes when its holder dies
     except OSError:
         return unsure  # somebody else's folder: the lock cannot be tried
 
-# %% ../nbs/61_runs.ipynb #5c4caa36
+# %% ../nbs/61_runs.ipynb #ec9103b9
 def finished_runs(out_dir) -> list[Path]:  # their folders
     "The runs of a grid that are done. Warns of runs in the folder that are left out."
     rows, note = _rows(out_dir)
@@ -367,7 +368,7 @@ def finished_runs(out_dir) -> list[Path]:  # their folders
         warnings.warn(note, stacklevel=3)
     return [as_path(out_dir) / row["run"] for row in rows if row["state"] == "done"]
 
-# %% ../nbs/61_runs.ipynb #57a15b9c
+# %% ../nbs/61_runs.ipynb #c3b449a5
 _open_states = ("queued", "running", "killed", "waiting for a driver", "waiting for resources")
 _stoppable = tuple(state for state in _open_states if state != "killed")
 
@@ -428,7 +429,7 @@ def _time_columns(state, written, progress):  # minutes so far, and to come
         columns["minutes left"] = round((at - started) * (steps / step - 1) / 60, 1)
     return columns
 
-# %% ../nbs/61_runs.ipynb #137ba66f
+# %% ../nbs/61_runs.ipynb #9e87937a
 class Share(NamedTuple):
     "What a run takes of its machine, as Ray counts it, and how many runs fit at once."
 
@@ -471,7 +472,7 @@ def _slots(machine, need):  # runs that fit on it at once
     on_one_gpu = math.floor(1 / gpus + 1e-9)  # a part of a GPU lies on one GPU
     return min(on_cores, math.floor(_gpus(machine)) * on_one_gpu)
 
-# %% ../nbs/61_runs.ipynb #bf424782
+# %% ../nbs/61_runs.ipynb #d10d294f
 def _gpus_of_a_run(machines, gpus):
     _check_number("gpus_per_run", gpus)
     if gpus > 1 and gpus % 1:
@@ -523,18 +524,27 @@ def _even_share(machine, gpus):  # cores for a run with so many GPUs
 
 
 def _check_number(name, value):
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < math.inf:
-        what = name.partition("_")[0][:-1].upper()
-        raise ValueError(f"{name}={value!r} is no number of {what}s.\nPass a number of at least 0.")
+    if _is_number(value) and 0 <= value < math.inf:
+        return
+    what = "GPUs" if name == "gpus_per_run" else "CPUs"
+    raise ValueError(f"{name}={value!r} is no number of {what}.\nPass a number of at least 0.")
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _describe(machine):
-    cores, gpus = _cpus(machine), _gpus(machine)
-    has = f"{gpus:g} GPU{'s' * (gpus != 1)} and {cores:g} core{'s' * (cores != 1)}"
-    return f"{machine.get('name', 'this machine')}, has {has}"
+    name = machine.get("name", "this machine")
+    gpus = _count(_gpus(machine), "GPU")
+    cores = _count(_cpus(machine), "core")
+    return f"{name}, has {gpus} and {cores}"
 
-# %% ../nbs/61_runs.ipynb #6f231ff7
+
+def _count(n, word):  # "1 core", "2 cores"
+    return f"{n:g} {word}" if n == 1 else f"{n:g} {word}s"
+
+# %% ../nbs/61_runs.ipynb #c07397bb
 _ray_settings = dict(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
@@ -592,7 +602,7 @@ def _kill(processes):
         with suppress(psutil.Error):
             process.kill()
 
-# %% ../nbs/61_runs.ipynb #a978b21f
+# %% ../nbs/61_runs.ipynb #dbcbab95
 def _machines(ray):  # of the cluster, with what they have
     alive = [node for node in ray.nodes() if node["Alive"]]
     return [node["Resources"] | dict(name=_node_name(node)) for node in alive]
@@ -610,7 +620,11 @@ def _free(ray):  # the same with what is free now
     except Exception:
         return [ray.available_resources()]  # of the whole cluster
 
-# %% ../nbs/61_runs.ipynb #84a5a6e5
+# %% ../nbs/61_runs.ipynb #0c8cd092
+def _is_at_work(folder):
+    return read_state(folder).get("state") == "running"
+
+
 class _Room:
     "Notices that runs find no machine."
 
@@ -648,8 +662,8 @@ class _Room:
         return f"{self._needs()}; free now: {_amount(_largest(free))}"
 
     def _enough_at_work(self, folders):
-        at_work = [f for f in folders if read_state(f).get("state") == "running"]
-        return len(at_work) >= min(len(folders), self.share.at_once)
+        at_work = sum(_is_at_work(folder) for folder in folders)
+        return at_work >= min(len(folders), self.share.at_once)
 
     def _fits(self, machines):
         return any(_slots(m, self.share.need) for m in machines)
@@ -660,10 +674,11 @@ class _Room:
 
 
 def _amount(machine):
-    cores, gpus = _cpus(machine), _gpus(machine)
-    return f"{cores:g} core{'s' * (cores != 1)}, {gpus:g} GPU{'s' * (gpus != 1)}"
+    cores = _count(_cpus(machine), "core")
+    gpus = _count(_gpus(machine), "GPU")
+    return f"{cores}, {gpus}"
 
-# %% ../nbs/61_runs.ipynb #bbf975bc
+# %% ../nbs/61_runs.ipynb #4ea1044a
 class _Tally:
     "How the runs of a grid stand: before this call, and now."
 
@@ -690,7 +705,7 @@ class _Tally:
         text = f"{self.total} runs: {', '.join(parts)}"
         return f"{text}; waiting for resources (a run {waiting})" if waiting else text
 
-# %% ../nbs/61_runs.ipynb #e3bd526a
+# %% ../nbs/61_runs.ipynb #ca8163bb
 class _NoScreen:
     "Shows nothing; and what every screen can be told."
 
@@ -771,7 +786,7 @@ def _screen(progress):
         return _Page()
     return _Terminal() if sys.stdout.isatty() else _Lines()
 
-# %% ../nbs/61_runs.ipynb #731db254
+# %% ../nbs/61_runs.ipynb #5ff0cb3f
 def _plain(table):  # for a terminal, cut at its width; whole where it goes into a file or a program
     live = sys.stdout.isatty()
     text = table.drop(columns="notebook", errors="ignore").to_string(
@@ -801,7 +816,7 @@ def _html_link(path):
         return ""
     return f"<a href='{html.escape(os.path.relpath(path))}' target='_blank'>open</a>"
 
-# %% ../nbs/61_runs.ipynb #9eda10f0
+# %% ../nbs/61_runs.ipynb #4d9fa173
 class _View:
     "What the driver tells of its runs."
 
@@ -847,15 +862,21 @@ class _View:
         self.screen.draw(self.tally.text(self.waiting), rows)
 
     def _at_work(self):  # rows; reading a thousand states takes a while
-        open_runs = [f for f in self.folders if f not in self.tally.ended]
-        at_work = [f for f in open_runs if read_state(f).get("state") == "running"]
-        return [_row(folder, self.notebook, _Driving()) for folder in at_work[:20]]
+        rows = []
+        for folder in self.folders:
+            if len(rows) == 20:
+                break
+            if folder in self.tally.ended:
+                continue
+            if _is_at_work(folder):
+                rows.append(_row(folder, self.notebook, _Driving()))
+        return rows
 
     def close(self):
         self.refresh(last=True)
         self.screen.finish(self.tally.text(self.waiting))
 
-# %% ../nbs/61_runs.ipynb #d9516d8d
+# %% ../nbs/61_runs.ipynb #f7aade7a
 @dataclass
 class _Work:
     "What is done with every run of a grid."
@@ -887,7 +908,7 @@ class _Work:
 def _do(work, folder):
     return work.do(folder)
 
-# %% ../nbs/61_runs.ipynb #5107594e
+# %% ../nbs/61_runs.ipynb #8796771f
 class _Driver:
     "Hands runs to Ray, and sees how they end."
 
@@ -936,8 +957,10 @@ class _Driver:
                 self._try_again(folder)
             self.view.end(folder, state, again)
 
-    def _is_tried_again(self, folder, state):  # one that was late would be late again
-        return state["state"] == "failed" and self.tries_left[folder] > 0 and not state.get("late")
+    def _is_tried_again(self, folder, state):
+        if state["state"] != "failed" or state.get("late"):  # it would be late again
+            return False
+        return self.tries_left[folder] > 0
 
     def _try_again(self, folder):
         self.tries_left[folder] -= 1
@@ -945,7 +968,7 @@ class _Driver:
         with suppress(OSError):
             write_state(folder, state="queued")
 
-# %% ../nbs/61_runs.ipynb #d78d123c
+# %% ../nbs/61_runs.ipynb #389171b3
 @patch
 def _outcome(self: _Driver, reference, folder):  # -> the state
     try:
@@ -971,7 +994,7 @@ def _stop(self: _Driver):
     if everyone:
         self.ray.wait(everyone, num_returns=len(everyone), timeout=self.patience)
 
-# %% ../nbs/61_runs.ipynb #5e511167
+# %% ../nbs/61_runs.ipynb #eaf5a2ff
 def run_grid(
     notebook,  # a notebook with a cell tagged `parameters`, or a function of the parameters
     grid,  # axes, a list, or a file: see `expand` and `read_grid`
@@ -1018,11 +1041,9 @@ def run_grid(
 
 
 def _check_time(limit):
-    if limit is None:
+    if limit is None or _is_number(limit) and limit > 0:
         return
-    is_number = isinstance(limit, (int, float)) and not isinstance(limit, bool)
-    if not is_number or not limit > 0:
-        raise ValueError(f"time_limit={limit!r} is no time.\nPass minutes above 0, or None.")
+    raise ValueError(f"time_limit={limit!r} is no time.\nPass minutes above 0, or None.")
 
 
 def _ranks(notebook, gpus):  # parameters: how many processes train together
@@ -1044,7 +1065,7 @@ def _with_news(rows, ended):  # where a state could not be written down, on a fu
             row |= dict(state=news["state"], error=news.get("error") or "")
     return rows
 
-# %% ../nbs/61_runs.ipynb #868bac83
+# %% ../nbs/61_runs.ipynb #8eca96cd
 def _create_runs(out, notebook, runs, revision):  # -> their folders
     name = notebook.__name__ if callable(notebook) else notebook
     folders = [create_run(out, parameters, revision, name) for parameters in runs]
@@ -1072,7 +1093,7 @@ def _only_driver(out):  # the lock goes when its holder dies
     finally:
         lock.release()
 
-# %% ../nbs/61_runs.ipynb #ca09eba3
+# %% ../nbs/61_runs.ipynb #ddfa15b3
 _options = {
     "which runs": ("seeds", "revision"),
     "machines": ("gpus_per_run", "cpus_per_run", "address", "gpus", "cpus"),
@@ -1119,7 +1140,7 @@ def _cancel_parser():
     parser.add_argument("run", metavar="RUN", nargs="?", help=one)
     return parser
 
-# %% ../nbs/61_runs.ipynb #22f58030
+# %% ../nbs/61_runs.ipynb #e208db42
 _how_grids_end = """
 What is done is skipped, what was killed is resumed: after any accident, give the same command again.
 Ctrl-C asks the runs to stop, so they save first. Once more kills them.
@@ -1151,7 +1172,7 @@ def _grid_options(words):
         options["revision"] = dict(word.split("=", 1) for word in words)["revision"]
     return options
 
-# %% ../nbs/61_runs.ipynb #8ecb3294
+# %% ../nbs/61_runs.ipynb #1bfc95fe
 def grid_cli(argv=None) -> int:  # exit code
     "hier-nb-grid: execute a notebook for every setting of a grid; see where the runs stand; stop them."
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -1213,7 +1234,7 @@ def _as_json(rows, out_dir):  # parameters stand apart, so that no name hides an
         runs.append(dict(run=row["run"], state=row["state"]) | about | shown)
     return to_json(runs)
 
-# %% ../nbs/61_runs.ipynb #dd1a621c
+# %% ../nbs/61_runs.ipynb #40a482a9
 def cancel(
     out_dir,  # of a grid
     run: str | None = None,  # its name, or how that begins; None: every run that is not finished
@@ -1229,7 +1250,7 @@ def cancel(
         cancel_run(as_path(out_dir) / name)
     return asked
 
-# %% ../nbs/61_runs.ipynb #3a3fa5c7
+# %% ../nbs/61_runs.ipynb #c4d51a3d
 def watch(
     out_dir,  # of a grid
     every: float = 2.0,  # seconds between looks

@@ -1,4 +1,4 @@
-"Executing a notebook: what it keeps of a flood, how it ends before its end, how it goes on, and what it shows meanwhile."
+"Executing a notebook: what it keeps of a flood, how it is stopped and goes on, and what it shows meanwhile."
 
 import contextlib, fcntl, json, os, pty, select, signal, struct, subprocess, sys, termios, time
 from pathlib import Path
@@ -73,7 +73,10 @@ def test_flood_is_cut(tmp_path):
 
 def test_flood_of_displays_is_cut(tmp_path):
     show = "from IPython.display import display\nfor n in range(5_000): display(dict(a=n))\nprint('after')"
-    animated = "from IPython.display import clear_output\nfor n in range(3): clear_output(wait=True); print(str(n) * 800_000)"
+    animated = """
+from IPython.display import clear_output
+for n in range(3): clear_output(wait=True); print(str(n) * 800_000)
+"""
     wide = "from IPython.display import HTML\nHTML('w' * 30_000_000)"
     out = run_notebook(
         toy_notebook(tmp_path / "n.ipynb", show, animated, wide), tmp_path / "out", progress=False
@@ -198,8 +201,7 @@ def test_killed_run_goes_on(tmp_path):
         toy_notebook(
             tmp_path / "n.ipynb",
             "open(out_dir + '/log', 'a').write(f'{resume} ')\n"
-            + "if not resume:"
-            + saves.replace("\n", "\n    "),
+            "if not resume:" + saves.replace("\n", "\n    "),
         ),
         tmp_path / "out",
     )
@@ -235,7 +237,7 @@ def test_progress_in_a_terminal(tmp_path):
     (out / "progress.json").write_text(
         json.dumps(dict(step=7, steps=8, time=time.time() - 60))
     )  # of an earlier run
-    with command(n, out, stdout=theirs, stderr=theirs) as p:
+    with command(n, out, stdout=theirs, stderr=theirs):
         os.close(theirs)
         said = b""
         end = time.monotonic() + patience
@@ -254,7 +256,11 @@ def test_progress_in_a_terminal(tmp_path):
 
 def test_progress_in_a_pipe(tmp_path):
     n, out = toy_notebook(tmp_path / "n.ipynb", writes), tmp_path / "out"
-    job = "import sys, hier_nb.notebooks as n; n._Watch.__init__.__defaults__ = (.2, 1.0); sys.exit(n.run_cli())"  # a line a second
+    job = """
+import sys, hier_nb.notebooks as n
+n._Watch.__init__.__defaults__ = (.2, 1.0) # a line a second
+sys.exit(n.run_cli())
+"""
     with subprocess.Popen(
         [sys.executable, "-c", job, n, out],
         stderr=subprocess.PIPE,
@@ -312,7 +318,8 @@ def test_any_name_of_the_configuration(tmp_path, capsys):
     capsys.readouterr()
     for word, sentence in {
         "batch_sise=64": "Did you mean 'batch_size'?",
-        "zebra=1": "It has: recipe, out_dir, resume, and every name of TrainConfig.",
+        "zebra=1": "n.ipynb has no 'zebra'",
+        "n_proxies=8": "It is called 'hier_proxies' now.",
         "batch_size=-1": "batch_size=-1",
     }.items():
         assert run_cli([n, str(tmp_path / "no"), word]) == 2
@@ -346,7 +353,7 @@ def test_interrupted_training_goes_on(tmp_path):
         "image_size=32",
         "eval_size=32",
         "batch_size=32",
-        "n_proxies=16",
+        "hier_proxies=16",
         "tensorboard=False",
     ]
 
@@ -359,7 +366,7 @@ def test_interrupted_training_goes_on(tmp_path):
     for _ in range(2):
         before = step()
         with command(n, out, *words) as p:
-            until(lambda: step() > before or p.poll() is not None)
+            until(lambda p=p, before=before: step() > before or p.poll() is not None)
             os.killpg(p.pid, signal.SIGINT)
             said = p.communicate(timeout=patience)[1]
         assert p.returncode == 130 and "Traceback" not in said, said[-2000:]

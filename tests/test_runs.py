@@ -1,6 +1,6 @@
 "Grids: machines one by one, time limits, kills, and what their table says."
 
-import json, math, os, signal, subprocess, sys, threading, time
+import json, math, os, subprocess, sys, threading, time
 from contextlib import contextmanager
 from pathlib import Path
 import psutil, pytest
@@ -57,7 +57,8 @@ def test_a_run_stays_on_one_machine():
     assert share_machines(two_small) == (dict(num_cpus=1, num_gpus=0), 2)
     with pytest.raises(
         ValueError,
-        match="cpus_per_run=2, but a run stays on one machine, and the largest, a, has 0 GPUs and 1 core.\nPass at most cpus_per_run=1",
+        match="cpus_per_run=2, but a run stays on one machine, and the largest, a, has 0 GPUs and 1 core."
+        "\nPass at most cpus_per_run=1",
     ):
         share_machines(two_small, cpus_per_run=2)
     two_of_four = [dict(CPU=32, GPU=4, name="a"), dict(CPU=32, GPU=4, name="b")]
@@ -150,7 +151,9 @@ cluster.shutdown()
 
 @pytest.mark.slow
 def test_two_machines_of_one_core(tmp_path):
-    "Real Ray of two nodes: what fits on none is refused, what loses its node says what it waits for, and goes on when one comes."
+    """Real Ray of two nodes: what fits on none is refused.
+
+    What loses its node says what it waits for, and goes on when one comes."""
     p = subprocess.run(
         [sys.executable, "-c", on_cluster, tmp_path, toy_notebook(tmp_path / "n.ipynb", waits)],
         capture_output=True,
@@ -174,7 +177,11 @@ def test_two_machines_of_one_core(tmp_path):
 
 def test_a_run_that_does_not_stop_is_killed(tmp_path):
     "A kernel that ignores the interrupt is killed after its time and patience, and what it started with it."
-    child = "import subprocess, sys, pathlib\np = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])\npathlib.Path(out_dir, 'child').write_text(str(p.pid))\n"
+    child = """
+import subprocess, sys, pathlib
+p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])
+pathlib.Path(out_dir, 'child').write_text(str(p.pid))
+"""
     f = create_run(tmp_path, {})
     s = execute_run(
         toy_notebook(tmp_path / "n.ipynb", child + stubborn), f, time_limit=0.1, patience=2
@@ -214,7 +221,8 @@ def work(x, out_dir):
         except KeyboardInterrupt:
             Path(out_dir, 'asked').touch()
             if x == 0: raise
-t = run_grid(work, dict(x=[0, 1, 2]), {str(tmp_path / "grid")!r}, cpus=1, cpus_per_run=1, retries=3, time_limit=.05, patience=2, revision='r')
+short = dict(retries=3, time_limit=.05, patience=2, revision='r')
+t = run_grid(work, dict(x=[0, 1, 2]), {str(tmp_path / "grid")!r}, cpus=1, cpus_per_run=1, **short)
 print(t[['state', 'attempts', 'error']].values.tolist())
 """
     p = subprocess.run(
@@ -249,7 +257,9 @@ def test_time_limit_of_the_command(tmp_path, capsys):
 
 
 def test_killed_driver_worker_and_kernel(tmp_path):
-    "A driver dies with everything below it; the same command goes on, and loses a worker and a kernel; nothing is done twice."
+    """A driver dies with everything below it; the same command goes on, and loses a worker and a kernel.
+
+    Nothing is done twice."""
     out, n = tmp_path / "kill", toy_notebook(tmp_path / "n.ipynb", waits)
 
     def begun(times):
