@@ -25,7 +25,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 from tqdm.auto import tqdm
-from .checks import check_labels, check_mask
+from .checks import check_labels, check_mask, require
 
 # %% ../nbs/10_pictures.ipynb #d9aeaba9
 def plot_pictures(
@@ -47,8 +47,7 @@ def plot_pictures(
 
 
 def _new_axes(n, columns):  # room for n pictures
-    import matplotlib.pyplot as plt
-
+    plt = require("matplotlib.pyplot", extra="plots", pip="matplotlib")
     rows = -(-n // columns)
     size = (0.8 * columns, 0.9 * rows)
     _, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
