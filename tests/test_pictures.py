@@ -5,6 +5,7 @@ import subprocess
 import sys
 import warnings
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from fastcore.test import test_fail as fails
@@ -66,6 +67,46 @@ def test_sizes_that_differ(toys):
         lambda: ImageDataset(pictures, [0, 1, 0, 1], names, "abcd", ZOO),
         contains="A taxonomy of 4 classes for 2 class names",
     )
+
+
+LABELS = torch.arange(48) % 6
+
+
+def six_classes(labels):
+    pictures = np.zeros((48, 4, 4, 3), np.uint8)
+    return ImageDataset(pictures, labels, list("abcdef"), [str(n) for n in range(48)])
+
+
+def test_labels_and_masks_of_every_type():
+    dataset = six_classes(LABELS.numpy().astype(np.uint8))
+    mask = torch.arange(48) < 12
+    assert dataset.labels.dtype == torch.int64
+    for some in (mask, mask.numpy(), mask.tolist(), pd.Series(mask.numpy()), range(12)):
+        assert len(dataset.subset(some)) == 12
+    assert len(dataset.subset([0, 1])) == 2 and len(dataset.subset([])) == 0
+
+
+@pytest.mark.parametrize(
+    "wrong, part",
+    [
+        (LABELS + 1, "6 at place 5"),
+        (LABELS - 1, "-1 at place 0"),
+        (LABELS + 0.5, "0.5"),
+        (LABELS[:-1], "47 labels"),
+        (["a"] * 48, "'a'"),
+    ],
+)
+def test_wrong_labels(wrong, part):
+    with pytest.raises(ValueError) as error:
+        six_classes(wrong)
+    assert part in str(error.value) and len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("wrong", [[0, 0], [9], [-1], [0.5]])
+def test_wrong_classes(wrong):
+    with pytest.raises(ValueError, match="classes") as error:
+        six_classes(LABELS).of_classes(wrong)
+    assert len(str(error.value).splitlines()) == 2
 
 
 @pytest.fixture

@@ -93,3 +93,11 @@ def test_numbers_that_are_none():
     for wrong in (True, 2.0, "4", 0):
         fails(ClassBalancedSampler, contains=f"batch_size={wrong!r} is", args=(labels, wrong))
     fails(ClassBalancedSampler, contains="rank=-1", args=(labels, 8), kwargs=dict(rank=-1))
+
+
+def test_labels_are_names():
+    "Of any type, negative or huge: the same classes give the same plan."
+    labels = torch.arange(48) % 6
+    plan = list(ClassBalancedSampler(labels, 12, 2))
+    for same in (labels.tolist(), labels.float(), (labels * 2**40 - 5).numpy()):
+        assert list(ClassBalancedSampler(same, 12, 2)) == plan
