@@ -1,4 +1,4 @@
-"The whole test: every notebook runs, the package is in step with the notebooks, the notebooks are clean, it is laid out by ruff."
+"The whole test: every notebook runs; package and notebooks are in step, clean, and laid out by ruff."
 
 import argparse, re, subprocess, sys, tempfile
 from pathlib import Path
@@ -48,7 +48,7 @@ def notebooks(args):
     if p.returncode:
         print(p.stdout)
     else:
-        print("\n".join(l for l in p.stdout.splitlines() if l.endswith("secs")))
+        print("\n".join(line for line in p.stdout.splitlines() if line.endswith("secs")))
     if p.returncode and not failed:
         failed = {"nbdev-test"}
     for name in sorted(failed):
