@@ -34,7 +34,7 @@ class Search(NamedTuple):
     @property
     def n_candidates(self) -> int:
         "How many rows a query can find."
-        return len(self.gallery) - self.among_themselves
+        return len(self.gallery) - int(self.among_themselves)
 
 
 def search_sides(e: Embeddings, gallery: Embeddings | None = None) -> Search:
@@ -57,11 +57,6 @@ def _apart(queries, gallery):
     if gallery.dim != queries.dim:
         raise ValueError(
             f"gallery has {gallery.dim} columns instead of {queries.dim}.\nPass embeddings of one model."
-        )
-    if not len(queries) or not len(gallery):
-        raise ValueError(
-            f"{len(queries)} queries and {len(gallery)} candidates leave nothing to search.\n"
-            "Pass at least one of each; `is_query` has to be True for some rows and False for others."
         )
     return Search(queries, gallery.to(queries.points.device), among_themselves=False)
 
@@ -89,7 +84,9 @@ def search_scores(search: Search, ks, *, at_r: bool = True, block: int = 20_000_
     "The scores of `query_scores`, and the nearest neighbours that its search found on the way."
     ks = check_ks(ks, search.n_candidates)
     mine, theirs = dense_labels(search.queries.labels, search.gallery.labels)
-    mates = torch.bincount(theirs, minlength=int(mine.max()) + 1)[mine] - search.among_themselves
+    mates = torch.bincount(theirs, minlength=int(mine.max()) + 1)[mine] - int(
+        search.among_themselves
+    )
     most = max(ks)
     if at_r:
         most = min(max(most, int(mates.max())), search.n_candidates)
@@ -325,20 +322,20 @@ def taxonomy_scores(
 ) -> RankingScores:
     "Rankings of the gallery, judged against the taxonomy. Ties go to the lower row."
     search = search_sides(e, gallery)
-    return judge_rankings(search, _ask(search.queries, n_queries, seed), k=k, block=block)
-
-
-def _ask(queries, n, seed):  # rows of n queries, ascending
-    everyone = torch.arange(len(queries), device=queries.points.device)
-    if n is None:
-        return everyone
-    (n,) = check_ks(n, name="n_queries")
-    if n >= len(everyone):
-        return everyone
-    chosen = torch.randperm(len(everyone), generator=torch.Generator().manual_seed(seed))[:n]
-    return chosen.sort().values.to(everyone.device)
+    asked = draw_rows(len(search.queries), n_queries, seed, name="n_queries")
+    return judge_rankings(search, asked.to(e.points.device), k=k, block=block)
 
 # %% ../nbs/41_retrieval.ipynb #85af20aa
+def draw_rows(total: int, n: int | None, seed: int = 0, *, name: str = "n") -> Tensor:
+    "`n` of `total` rows, drawn at random, ascending; all of them for None, or where there are no more."
+    if n is not None:
+        (n,) = check_ks(n, name=name)
+    if n is None or n >= total:
+        return torch.arange(total)
+    chosen = torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:n]
+    return chosen.sort().values
+
+
 @torch.no_grad()
 def judge_rankings(
     search: Search, rows: Tensor, *, k: int = 250, block: int = 4_000_000
