@@ -31,6 +31,7 @@ from .losses import create_loss
 from .models import create_backbone, create_model
 from .pictures import create_transform
 from .retrieval import recall_at_k
+from .samplers import ClassBalancedSampler
 from .spaces import Ball, Space, create_space
 
 # %% ../nbs/52_config.ipynb #f4775ffb
@@ -124,7 +125,7 @@ class HIERSettings:
 class OptimizerSettings:
     "Batches, learning rates and schedule."
 
-    epochs: int = 8
+    epochs: int = 8  # passes over the training pictures
     max_steps: int | None = None  # stop after so many steps; None: all epochs
     batch_size: int = 128  # of all ranks together
     images_per_class: int = 4  # 0: plain shuffling
@@ -135,7 +136,7 @@ class OptimizerSettings:
     head_lr_scale: float = 5.0  # the head's learning rate, times lr
     class_lr_scale: float = 10.0  # the metric loss's class proxies', times lr
     hier_lr_scale: float = 50.0  # the hierarchical proxies', times lr
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-4  # of everything that learns
     adam_eps: float = default_of(torch.optim.AdamW, "eps")  # ε; the published fp16 runs: 1e-4
     warmup_epochs: int = 0  # epochs in which the backbone rests
     schedule: str = "cosine"  # "cosine", "constant" or "step"
@@ -159,9 +160,9 @@ class EvaluationSettings:
 class RunSettings:
     "The machine, and what is kept and watched."
 
-    seed: int = 0
+    seed: int = default_of(ClassBalancedSampler, "seed")  # of every random number
     device: str | None = None  # None: a GPU if there is one
-    workers: int = 0  # processes that load pictures, per rank
+    workers: int = default_of(load_dataset, "workers")  # processes that load pictures, per rank
     precision: str = "float32"  # of the network: "float32", "bf16", "fp16"; "float64" for tests
     compile: bool = False  # torch.compile the backbone
     channels_last: bool = True  # memory format of pictures
