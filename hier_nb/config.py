@@ -975,11 +975,12 @@ def config_from_notebook(
 
     Raises ValueError, with the nearest name, for a parameter that nobody knows."""
     set_here = _parameters_of(names)
-    known = [*_of_notebooks, *also]
-    try:
-        check_config_names(set_here, "The notebook", known)
-    except ValueError as e:
-        raise ValueError(f"{e} (If it is no parameter: `del` it.)") from None
+    for name in set_here:
+        try:
+            check_config_names([name], "The notebook", [*_of_notebooks, *also])
+        except ValueError as e:
+            own = f"If it is a variable of your own, `del {name}` first."
+            raise ValueError(f"{e} {own}") from None
     changes = {name: set_here[name] for name in config_names() if name in set_here}
     return load_config(names["recipe"], **changes)
 
