@@ -149,6 +149,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'hier_nb.config.cast_value': ('config.html#cast_value', 'hier_nb/config.py'),
                                 'hier_nb.config.check_config_names': ('config.html#check_config_names', 'hier_nb/config.py'),
                                 'hier_nb.config.check_runs': ('config.html#check_runs', 'hier_nb/config.py'),
+                                'hier_nb.config.config_comments': ('config.html#config_comments', 'hier_nb/config.py'),
                                 'hier_nb.config.config_from_notebook': ('config.html#config_from_notebook', 'hier_nb/config.py'),
                                 'hier_nb.config.config_names': ('config.html#config_names', 'hier_nb/config.py'),
                                 'hier_nb.config.default_of': ('config.html#default_of', 'hier_nb/config.py'),

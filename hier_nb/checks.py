@@ -49,11 +49,15 @@ def _numbers_in(array, name):  # an array of a type that torch knows
 
 
 def _beyond_64_bit(value, name):
-    return ValueError(f"{name} holds {value}, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0].")
+    return ValueError(
+        f"{name} holds {value}, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0]."
+    )
 
 
 def _no_number(value, name):
-    return ValueError(f"{name} holds {value}, which is no number.\nPass integers, e.g. pandas.factorize({name})[0].")
+    return ValueError(
+        f"{name} holds {value}, which is no number.\nPass integers, e.g. pandas.factorize({name})[0]."
+    )
 
 
 def _as_array(values, name):  # a list, a tuple, a range, a column of a table

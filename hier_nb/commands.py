@@ -103,7 +103,7 @@ def _completion(shell):
     "Print what makes a shell complete the names."
     shells = ("bash", "zsh", "tcsh")
     if shell not in shells:
-        raise ValueError(f"completion={shell} is unknown.\nChoose one of: {', '.join(shells)}.")
+        raise ValueError(f"completion={shell!r} is unknown.\nChoose one of: {', '.join(shells)}.")
     _print_by_tyro(TrainConfig(), _CommandSettings(), "--tyro-print-completion", shell)
 
 # %% ../nbs/55_commands.ipynb #16b30eac

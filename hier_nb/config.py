@@ -101,7 +101,7 @@ class HIERSettings:
 
     hier_weight: float = 0.5  # λ2; 0 leaves HIER out
     hier_proxies: int = default_of(HIERLoss, "n_proxies")  # P, hierarchical proxies
-    hier_margin: float = default_of(HIERLoss, "margin")  # δ
+    hier_margin: float = default_of(HIERLoss, "margin")  # δ, a difference of distances
     hier_temperature: float = default_of(HIERLoss, "temperature")  # τ of the ancestors' softmax
     # τ at the first step, falls geometrically to hier_temperature; None: constant
     hier_temperature_start: float | None = None
@@ -194,6 +194,20 @@ themes = tuple(reversed(TrainConfig.__bases__))
 def config_names() -> list[str]:
     "All names of `TrainConfig`."
     return [f.name for f in fields(TrainConfig)]
+
+
+def config_comments() -> dict[str, str]:
+    "The comment of every name, which stands beside its line in the source or above it."
+    comments = {}
+    for theme in themes:
+        above = ""
+        for line in inspect.getsource(theme).splitlines():
+            code, _, beside = line.partition("# ")
+            name = code.partition(":")[0].strip()
+            if name in theme.__dataclass_fields__:
+                comments[name] = beside or above
+            above = beside
+    return comments
 
 # %% ../nbs/52_config.ipynb #92739e3f
 @patch

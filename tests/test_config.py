@@ -18,7 +18,9 @@ from hier_nb.commands import train_cli
 from hier_nb.config import (
     TrainConfig,
     check_runs,
+    config_comments,
     config_from_notebook,
+    config_names,
     load_config,
     make_config,
     parse_words,
@@ -738,13 +740,16 @@ def test_both_ways_to_write():
 def test_help_lists_every_name_with_its_comment(capsys):
     assert train_cli(["recipe=cub-resnet50", "hier_margin=0.25", "--help"]) == 0
     said = re.sub(r"[│╭╮╰╯─\s]+", " ", capsys.readouterr().out)
+    comments = config_comments()
+    assert list(comments) == config_names()
     for f in fields(TrainConfig):
         start = re.search(rf"--{f.name} ", said)
         assert start, f.name
         of_this = said[start.end() :].split(" --")[0]
         comment = re.sub(r"^\S+ ", "", of_this).split("(default")[0]
         assert len(comment.strip()) > 3, (f.name, of_this)
-    assert "--hier_margin FLOAT δ (default: 0.25)" in said
+        assert comment.strip() == comments[f.name] or comment.strip().endswith(comments[f.name])
+    assert "--hier_margin FLOAT δ, a difference of distances (default: 0.25)" in said
     assert "(default: resnet50.tv_in1k)" in said and "hier options" in said
 
 
