@@ -360,6 +360,7 @@ def test_checking_draws_no_random_numbers():
         ("PNCA", {"softmax_scal": 1}, "'softmax_scale'"),
         ("SoftTriple", {"center_per_class": 1}, "'centers_per_class'"),
         ("Hyp", {"temprature": 0.1}, "'temperature'"),
+        ("Hyp", {"c": 0.2}, "'c'"),
         ("PNCA", {"oficial": True}, "oficial"),
         ("PA", {"margin": "wide"}, "'wide' is not a number"),
         ("Hyp", {"official": "maybe"}, "'maybe'"),
@@ -382,7 +383,6 @@ def test_settings_that_are_right():
         ("PNCA", {"softmax_scale": 2}),
         ("SoftTriple", {"la": 10}),
         ("Hyp", {"temperature": 0.1, "official": True}),
-        ("Hyp", {"c": 0.2}),
     ):
         assert make_config(loss=loss, loss_settings=settings).loss_settings == settings
     assert make_config(
