@@ -813,3 +813,43 @@ def test_templates_are_short_and_know_their_own_names(path):
     assert known <= set(names)
     for name in set(names) - known:
         assert f'"{name}"' in second
+
+
+def papermill(tmp_path, *words):
+    "Execute the template as somebody would who knows papermill only."
+    tiny = "dataset openmoji backbone test_efficientnet pretrained False max_steps 2".split()
+    tiny += "image_size 32 eval_size 32 hier_proxies 16".split()
+    tiny += ["out_dir", str(tmp_path / "run")]
+    pairs = [part for name in range(0, len(tiny), 2) for part in ("-p", *tiny[name : name + 2])]
+    command = [sys.executable, "-m", "papermill", str(template), str(tmp_path / "done.ipynb")]
+    command += ["-k", "python3", "--no-progress-bar", *pairs, *words]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (["-p", "hier_margn", "0.2"], "Did you mean 'hier_margin'?"),
+        pytest.param(
+            ["-y", "{margin: 0.2}"], "It is called 'hier_margin' now.", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["-y", "{loss_settings: {margn: 0.2}}"],
+            "Did you mean 'margin'?",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_papermill_with_a_wrong_name(words, part, tmp_path):
+    done = papermill(tmp_path, *words)
+    assert done.returncode != 0 and part in done.stderr, done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_papermill_with_names_of_the_configuration(tmp_path):
+    done = papermill(tmp_path, "-p", "hier_margin", "0.2", "-y", "{clip_radius: null, lr: 1e-4}")
+    assert done.returncode == 0, done.stderr
+    config = load_config(tmp_path / "run/config.yaml")
+    assert (config.hier_margin, config.clip_radius, config.lr) == (0.2, None, 1e-4)
+    assert config.max_steps == 2 and (tmp_path / "run/result.json").exists()
