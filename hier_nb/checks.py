@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['check_labels', 'dense_labels', 'check_level_ids', 'check_mask', 'check_ks', 'check_embeddings', 'check_values',
-           'check_search']
+           'check_search', 'require']
 
 # %% ../nbs/04_checks.ipynb #0fd3b174
+import importlib
+import math
 import numpy as np
 import torch
 from torch import Tensor
-from .geometry import check_curvature
 
 # %% ../nbs/04_checks.ipynb #0819f9e1
 def _as_tensor(values, name):  # anything that holds numbers -> Tensor, or one sentence
@@ -237,7 +238,7 @@ def check_embeddings(
     embeddings,  # floating-point numbers: a tensor, an array, a list of rows; (N, D)
     *,
     name: str = "embeddings",  # in the sentence
-    c: float | None = None,  # curvature of the ball that they must lie in; 0 or None: anywhere
+    space=None,  # the Space that they must lie in; None: anywhere
     width: int | None = None,  # columns there must be; None: any number
     least: int = 1,  # rows there must be
     device=None,  # where the result is to be; None: where it was
@@ -265,14 +266,8 @@ def check_embeddings(
             f"{int(bad.sum())} of {len(x)} rows of {name} hold NaN or infinity, the first is row {first}.\n"
             f"Look at what made them, or keep the others: {name}[{name}.isfinite().all(1)]."
         )
-    if c:
-        check_curvature(c)
-        reach = float(x.double().square().sum(1).max()) * c if len(x) else 0.0
-        if reach >= 1:
-            raise ValueError(
-                f"{name} lie outside the ball: c‖x‖² reaches {reach:.4g}, c = {c}.\n"
-                "Map them with expmap0 or project first, pass the c they were made with, or c=0 for cosine similarity."
-            )
+    if space is not None:
+        space.check(x, name)
     x = x if x.dtype in (torch.float32, torch.float64) else x.float()
     return x if device is None else x.to(device)
 
@@ -305,10 +300,10 @@ def check_search(
     gallery=None,  # (N, D); None: the queries among themselves
     gallery_labels=None,  # (N,)
     *,
-    c: float | None = None,  # curvature of the ball; 0: cosine
+    space=None,  # the Space that both must lie in
 ) -> tuple:  # the same four, as tensors on the queries' device; None stays None
     "Queries, gallery and their labels, or ValueError."
-    x = check_embeddings(embeddings, c=c)
+    x = check_embeddings(embeddings, space=space)
     labels = check_labels(labels, len(x), device=x.device)
     if (gallery is None) != (gallery_labels is None):
         raise ValueError("gallery and gallery_labels go together.\nPass both, or neither.")
@@ -318,10 +313,29 @@ def check_search(
                 "One embedding has nothing to be compared with.\nPass at least two, or a gallery."
             )
         return x, labels, None, None
-    gallery = check_embeddings(gallery, name="gallery", c=c, width=x.shape[1], device=x.device)
+    gallery = check_embeddings(
+        gallery, name="gallery", space=space, width=x.shape[1], device=x.device
+    )
     return (
         x,
         labels,
         gallery.to(x.dtype),
         check_labels(gallery_labels, len(gallery), name="gallery_labels", device=x.device),
     )
+
+# %% ../nbs/04_checks.ipynb #cd186dce
+def require(
+    module: str,  # what is imported, e.g. "umap"
+    *,
+    extra: str,  # the extra of hier_nb that brings it, e.g. "plots"
+    pip: str | None = None,  # its name on PyPI, where that is another
+):
+    "An optional package, imported now; ImportError with the remedy when it is not installed."
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as e:
+        if e.name is None or e.name.split(".")[0] != module.split(".")[0]:
+            raise  # it is there, and something that it needs is not
+        raise ImportError(
+            f"{pip or module} is missing.\nRun `pip install 'hier_nb[{extra}]'`."
+        ) from None
