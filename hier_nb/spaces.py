@@ -300,13 +300,17 @@ def create_space(
     try:
         return _kinds[kind](**settings)
     except TypeError as e:
-        raise ValueError(f"space {kind!r} cannot be made of {settings}: {e}.\nLeave that name away.") from None
+        raise ValueError(
+            f"space {kind!r} cannot be made of {settings}: {e}.\nLeave that name away."
+        ) from None
 
 
 def space_from_dict(values: dict) -> Space:
     "The space that `to_dict` described."
     if not isinstance(values, dict) or "kind" not in values:
-        raise ValueError(f"{values!r} describes no space.\nPass what `to_dict` gave, e.g. {Ball().to_dict()}.")
+        raise ValueError(
+            f"{values!r} describes no space.\nPass what `to_dict` gave, e.g. {Ball().to_dict()}."
+        )
     return create_space(**values)
 
 
