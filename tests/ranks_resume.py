@@ -29,9 +29,9 @@ small = dict(
     pretrained=False,
     dim=8,
     loss="PA",
-    n_proxies=8,
-    n_neighbors=4,
-    triplets_per_anchor=4,
+    hier_proxies=8,
+    hier_neighbors=4,
+    hier_triplets=4,
     backbone_settings=dict(img_size=16, patch_size=8, embed_dim=24, depth=1, num_heads=2),
     image_size=16,
     eval_size=16,
@@ -120,7 +120,9 @@ def damaged(base):
 
 
 def in_turn(base, calls):
-    "Several of the above in one start of the ranks, which takes longest; -> what each returned. `calls`: key -> name, folder, arguments."
+    """Several of the above in one start of the ranks, which takes longest; -> what each returned.
+
+    `calls`: key -> name, folder, arguments."""
     limit()
     torch.set_num_threads(1)
     out = {}

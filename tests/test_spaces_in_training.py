@@ -72,7 +72,7 @@ def test_one_curvature_is_learned_by_all():
     learned = [id(p) for group in groups.values() for p in group["params"]]
     assert len(learned) == len(set(learned)), "no parameter is in two groups"
     curvatures = [row["curvature"] for row in trainer.history]
-    assert len(set(curvatures)) == 4 and curvatures[-1] == float(space.c)
+    assert len(set(curvatures)) == 4 and curvatures[-1] == space.fixed().c
 
 
 def test_hyps_curvature_is_the_same_one():
