@@ -21,25 +21,28 @@ class Space(nn.Module):
     has_centre = True
     clip_radius = None  # r, the longest vector that is let in; None: any
 
-    def chart(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        "Places (..., D) and weights (..., 1), in float64 where the device has it."
-        raise NotImplementedError
+    def places(self, x: Tensor) -> Tensor:
+        "Ordinary coordinates, (..., D), in float64 where the device has it."
+        return wide(x)
 
-    def dist_of_chart(self, q: Tensor) -> Tensor:
-        "Distances from q = w w ‖p − p‖²; their gradient is 0 where q is."
+    def gap(self, x: Tensor) -> Tensor:
+        "What squared lengths are divided by, (...): 1 but for the ball."
+        return torch.ones_like(wide(x[..., 0]))
+
+    def dist_of(self, squares: Tensor, gaps: Tensor) -> Tensor:
+        "Distances from ‖p − p‖² and g g; their gradient is 0 where points coincide."
         raise NotImplementedError
 
     @full_precision
     def dist(self, x: Tensor, y: Tensor) -> Tensor:  # (..., D), (..., D) -> (...)
-        (p, w), (q, v) = self.chart(x), self.chart(y)
-        squares = (p - q).square().sum(-1) * (w * v).squeeze(-1)
-        return self.dist_of_chart(squares).to(torch.result_type(x, y))
+        squares = (self.places(x) - self.places(y)).square().sum(-1)
+        return self.dist_of(squares, self.gap(x) * self.gap(y)).to(torch.result_type(x, y))
 
     @full_precision
     def pairwise_dist(self, x: Tensor, y: Tensor) -> Tensor:  # (B, D), (P, D) -> (B, P)
-        (p, w), (q, v) = self.chart(x), self.chart(y)
-        squares = pairwise_squares(p, q) * (w * v.T)
-        return self.dist_of_chart(squares).to(torch.result_type(x, y))
+        squares = pairwise_squares(self.places(x), self.places(y))
+        gaps = self.gap(x)[:, None] * self.gap(y)
+        return self.dist_of(squares, gaps).to(torch.result_type(x, y))
 
     def similarity(self, x: Tensor, y: Tensor) -> Tensor:  # (B, D), (P, D) -> (B, P)
         return -self.pairwise_dist(x, y)
@@ -86,6 +89,7 @@ class Ball(Space):
         learn_curvature: bool = False,  # c becomes a parameter
     ):
         super().__init__()
+        c = float(c)
         check_curvature(c)
         _check_clip_radius(clip_radius)
         self.clip_radius = clip_radius
@@ -132,7 +136,7 @@ class Ball(Space):
         c = self._c if self.log_c is None else round(float(self.log_c.detach().exp()), 9)
         extra = dict(riemannian=(self.riemannian, True), soft_clip=(self.soft_clip, False))
         unusual = {name: value for name, (value, usual) in extra.items() if value != usual}
-        return dict(c=float(c), clip_radius=self.clip_radius, **unusual)
+        return dict(c=c, clip_radius=self.clip_radius, **unusual)
 
     def extra_repr(self):
         return super().extra_repr() + (", learned" if self.log_c is not None else "")
@@ -142,13 +146,13 @@ from fastcore.basics import patch
 
 
 @patch
-def chart(self: Ball, x: Tensor):
-    return wide(x), geometry.root(self.c) / geometry.gap_to_border(x, self.c)
+def gap(self: Ball, x: Tensor):
+    return geometry.gap_to_border(x, self.c).squeeze(-1)
 
 
 @patch
-def dist_of_chart(self: Ball, q: Tensor):
-    return geometry.dist_from_ratio(q, self.c)
+def dist_of(self: Ball, squares: Tensor, gaps: Tensor):
+    return geometry.dist_from_ratio(self.c * squares / gaps, self.c)
 
 
 @patch
@@ -193,10 +197,11 @@ class Sphere(Space):
     def log(self, x: Tensor) -> Tensor:
         return x
 
-    def chart(self, x: Tensor):
-        return normalize(wide(x), dim=-1), torch.ones_like(wide(x[..., :1]))
+    def places(self, x: Tensor):
+        return normalize(wide(x), dim=-1)
 
-    def dist_of_chart(self, q: Tensor):  # q: the squared chord, 0 to 4
+    def dist_of(self, squares: Tensor, gaps: Tensor):
+        q = squares  # of the chord, 0 to 4
         inside = (q > 0) & (q < 4)
         half = torch.where(inside, q, 1).sqrt() / 2
         return torch.where(inside | q.isnan(), 2 * torch.asin(half) + 0 * q, (q > 0) * math.pi)
@@ -247,11 +252,9 @@ class Flat(Space):
     def log(self, x: Tensor) -> Tensor:
         return x
 
-    def chart(self, x: Tensor):
-        return wide(x), torch.ones_like(wide(x[..., :1]))
-
-    def dist_of_chart(self, q: Tensor):
-        return torch.where(q == 0, 0, torch.where(q == 0, 1, q).sqrt())
+    def dist_of(self, squares: Tensor, gaps: Tensor):
+        nonzero = torch.where(squares == 0, 1, squares)
+        return torch.where(squares == 0, 0, nonzero.sqrt())
 
     @full_precision
     def midpoint(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
