@@ -8,7 +8,6 @@ __all__ = ['check_labels', 'dense_labels', 'check_level_ids', 'check_mask', 'che
 
 # %% ../nbs/04_checks.ipynb #0fd3b174
 import importlib
-import math
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,46 +15,51 @@ from torch import Tensor
 # %% ../nbs/04_checks.ipynb #0819f9e1
 def _as_tensor(values, name):  # anything that holds numbers -> Tensor, or one sentence
     if isinstance(values, Tensor):
-        values = values.detach()
-        if values.dtype == torch.uint64 and (values.view(torch.int64) < 0).any():
-            raise ValueError(
-                f"{name} holds integers from 2⁶³ on, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0]."
-            )
-        return values.to_dense() if values.layout != torch.strided else values
+        return _dense(values.detach(), name)
     if values is None or isinstance(values, (str, bytes, set, frozenset, dict)):
         raise ValueError(
             f"{name} is {_short(values)}, not one value per row.\nPass a tensor, an array or a list."
         )
     array = values if isinstance(values, np.ndarray) else _as_array(values, name)
+    array = _numbers_in(array, name)
+    native = array.astype(array.dtype.newbyteorder("="))
+    return torch.from_numpy(np.array(native))  # a copy: the source may be read-only
+
+
+def _dense(tensor, name):
+    if tensor.dtype == torch.uint64 and (tensor.view(torch.int64) < 0).any():
+        raise _beyond_64_bit("integers from 2⁶³ on", name)
+    return tensor if tensor.layout == torch.strided else tensor.to_dense()
+
+
+def _numbers_in(array, name):  # an array of a type that torch knows
     if np.ma.is_masked(array):
+        missing = int(np.ma.getmaskarray(array).sum())
         raise ValueError(
-            f"{name} is a masked array with {int(np.ma.getmaskarray(array).sum())} values missing.\nFill them, or leave those rows out."
+            f"{name} is a masked array with {missing} values missing.\nFill them, or leave those rows out."
         )
     if array.dtype.kind == "O":
         array = _plain(array, name)
     if array.dtype.kind not in "biuf":
-        raise ValueError(
-            f"{name} holds {_short(array.ravel()[0].item() if array.size else array.dtype)}, which is no number.\n"
-            f"Pass integers, e.g. pandas.factorize({name})[0]."
-        )
+        example = array.ravel()[0].item() if array.size else array.dtype
+        raise _no_number(_short(example), name)
     if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
-        raise ValueError(
-            f"{name} holds {array.max()}, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0]."
-        )
-    if array.dtype == np.longdouble:
-        array = array.astype(np.float64)
-    return torch.from_numpy(
-        np.array(array.astype(array.dtype.newbyteorder("=")))
-    )  # a copy: the source may be read-only
+        raise _beyond_64_bit(array.max(), name)
+    return array.astype(np.float64) if array.dtype == np.longdouble else array
+
+
+def _beyond_64_bit(value, name):
+    return ValueError(f"{name} holds {value}, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0].")
+
+
+def _no_number(value, name):
+    return ValueError(f"{name} holds {value}, which is no number.\nPass integers, e.g. pandas.factorize({name})[0].")
 
 
 def _as_array(values, name):  # a list, a tuple, a range, a column of a table
     try:
-        values = (
-            values
-            if hasattr(values, "__array__")
-            else [v.item() if _is_scalar(v) else v for v in values]
-        )
+        if not hasattr(values, "__array__"):
+            values = [v.item() if _is_scalar(v) else v for v in values]
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(
@@ -68,19 +72,13 @@ def _is_scalar(value):
     return isinstance(value, (Tensor, np.ndarray)) and value.ndim == 0
 
 
-def _plain(
-    array, name
-):  # an array of Python objects: numbers are taken out of it, anything else is refused
+def _plain(array, name):
+    "An array of Python objects: numbers are taken out of it, anything else is refused."
     for row, value in enumerate(array.ravel().tolist()):
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise ValueError(
-                f"{name} holds {value}, beyond 64-bit integers.\nPass e.g. pandas.factorize({name})[0]."
-            )
+            raise _beyond_64_bit(value, name)
         if not isinstance(value, (bool, int, float, np.number, np.bool_)):
-            raise ValueError(
-                f"{name} holds {_short(value)} at place {row}, which is no number.\n"
-                f"Pass integers, e.g. pandas.factorize({name})[0]."
-            )
+            raise _no_number(f"{_short(value)} at place {row}", name)
     return np.array(array.tolist())
 
 
@@ -105,7 +103,8 @@ def _integers(values, name):  # Tensor of int64, of any shape
     most = 2 / torch.finfo(values.dtype).eps  # from here on neighbours become one number
     if (values.abs() >= most).any():
         raise ValueError(
-            f"{name} holds {values.abs().max().item():.0f} as {values.dtype}, which merges integers from {most:.0f} on.\n"
+            f"{name} holds {values.abs().max().item():.0f} as {values.dtype}, "
+            f"which merges integers from {most:.0f} on.\n"
             "Pass integers, made from the source of these numbers."
         )
     return values.long()
@@ -116,25 +115,22 @@ def check_labels(
     n: int | None = None,  # how many there must be; None: any number
     *,
     name: str = "labels",  # in the sentence
-    n_classes: int
-    | None = None,  # where labels point at something: they must be 0 … n_classes − 1; None: they are names
+    n_classes: int | None = None,  # labels must be 0 … n_classes − 1; None: they are names
     device=None,  # where the result is to be; None: where it was
 ) -> Tensor:  # (N,) int64
     "Labels as int64, or ValueError. Labels are names: negative and huge ones are right unless `n_classes` is given."
     labels = _integers(labels, name)
     if labels.ndim != 1:
         raise ValueError(
-            f"{name} has the shape {tuple(labels.shape)}, not one dimension.\nPass one integer per row, e.g. {name}.flatten()."
+            f"{name} has the shape {tuple(labels.shape)}, not one dimension.\n"
+            f"Pass one integer per row, e.g. {name}.flatten()."
         )
     if n is not None and len(labels) != n:
-        raise ValueError(
-            f"{len(labels)} {name} for {n} {'embedding' if n == 1 else 'embeddings'}.\nPass one per row."
-        )
-    if (
-        n_classes is not None
-        and len(labels)
-        and not 0 <= int(labels.min()) <= int(labels.max()) < n_classes
-    ):
+        embeddings = "embedding" if n == 1 else "embeddings"
+        raise ValueError(f"{len(labels)} {name} for {n} {embeddings}.\nPass one per row.")
+    if n_classes is None or not len(labels):
+        return labels if device is None else labels.to(device)
+    if not 0 <= int(labels.min()) <= int(labels.max()) < n_classes:
         wrong = ((labels < 0) | (labels >= n_classes)).nonzero()[0].item()
         raise ValueError(
             f"{name} holds {int(labels[wrong])} at place {wrong}, but there are {n_classes} to choose from.\n"
@@ -179,14 +175,16 @@ def check_mask(
     "A mask as booleans, or ValueError."
     values = _as_tensor(mask, name)
     if values.dtype != torch.bool and not ((values == 0) | (values == 1)).all():
-        place = (~((values == 0) | (values == 1))).flatten().nonzero()[0].item()
+        other = (values != 0) & (values != 1)
+        place = other.flatten().nonzero()[0].item()
         raise ValueError(
             f"{name} holds {values.flatten()[place].item()} at place {place}, neither 0 nor 1.\n"
             f"Pass booleans; from row numbers: {name} = torch.zeros(n, dtype=torch.bool), then {name}[rows] = True."
         )
     if values.ndim != 1:
         raise ValueError(
-            f"{name} has the shape {tuple(values.shape)}, not one dimension.\nPass one boolean per row, e.g. {name}.flatten()."
+            f"{name} has the shape {tuple(values.shape)}, not one dimension.\n"
+            f"Pass one boolean per row, e.g. {name}.flatten()."
         )
     if n is not None and len(values) != n:
         raise ValueError(
@@ -218,20 +216,22 @@ def check_ks(
         raise ValueError(f"{name} is empty.\nPass at least one number, e.g. {name}=(1,).")
     for k in ks:
         value = k.item() if _is_scalar(k) else k
-        whole = (
-            isinstance(value, (int, float, np.number))
-            and not isinstance(value, bool)
-            and value == value // 1
-        )
-        if not whole or value < 1:
+        if not _is_count(value):
             raise ValueError(
-                f"{name} holds {_short(value)}, which is no number of neighbours.\nPass positive integers, e.g. {name}=(1, 2, 4, 8)."
+                f"{name} holds {_short(value)}, which is no number of neighbours.\n"
+                f"Pass positive integers, e.g. {name}=(1, 2, 4, 8)."
             )
         if n is not None and value > n:
             raise ValueError(
                 f"{name} asks for {int(value)} neighbours among {n}.\nPass at most {n}, or a larger gallery."
             )
     return tuple(dict.fromkeys(int(k) for k in ks))
+
+
+def _is_count(value):  # a whole number from 1 on, of any kind of number but a boolean
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
+        return False
+    return value >= 1 and value == value // 1
 
 # %% ../nbs/04_checks.ipynb #ea5b06fc
 def check_embeddings(
@@ -288,8 +288,9 @@ def check_values(
         raise ValueError(f"{len(values)} {name} for {n} rows.\nPass one per row.")
     values = values.double()
     if values.isinf().any():
+        place = values.isinf().nonzero()[0].item()
         raise ValueError(
-            f"{name} holds an infinity at place {values.isinf().nonzero()[0].item()}.\nPass numbers, or NaN where there is none."
+            f"{name} holds an infinity at place {place}.\nPass numbers, or NaN where there is none."
         )
     return values
 

@@ -69,7 +69,9 @@ class Embeddings:
     class_names: list | None = None  # what the labels are called; None: the dataset's
     taxonomy: Taxonomy | None = None  # of the classes; None: the dataset's
     rows: Tensor | None = None  # (N,) rows of the dataset; None: 0, 1, 2, …
-    is_query: Tensor | None = None  # (N,) booleans, where queries and gallery differ; None: the dataset's
+    is_query: Tensor | None = (
+        None  # (N,) booleans, where queries and gallery differ; None: the dataset's
+    )
 
     def __post_init__(self):
         if not isinstance(self.space, Space):
@@ -78,7 +80,11 @@ class Embeddings:
         self.points = check_embeddings(self.points, space=self.space)
         if self.proxies is not None:
             self.proxies = check_embeddings(
-                self.proxies, name="proxies", space=self.space, width=self.dim, device=self.points.device
+                self.proxies,
+                name="proxies",
+                space=self.space,
+                width=self.dim,
+                device=self.points.device,
             )
         self._take_from_dataset()
         self._check_labels()
@@ -94,14 +100,18 @@ class Embeddings:
     def __repr__(self):
         parts = [f"{len(self)} points of {self.dim} dimensions in {self.space}"]
         if self.labels is not None:
-            parts.append(f"{len(self.labels.unique())} classes")
+            parts.append(_count(len(self.labels.unique()), "class", "classes"))
         if self.proxies is not None:
-            parts.append(f"{len(self.proxies)} proxies")
+            parts.append(_count(len(self.proxies), "proxy", "proxies"))
         if self.taxonomy is not None:
             parts.append("levels " + ", ".join(self.taxonomy.levels))
         if self.dataset is not None:
             parts.append("pictures")
         return f"Embeddings({'; '.join(parts)})"
+
+
+def _count(n, one, many):
+    return f"{n} {one if n == 1 else many}"
 
 # %% ../nbs/06_embeddings.ipynb #27e9da19
 @patch
@@ -133,9 +143,13 @@ def _check_labels(self: Embeddings):
         if self.class_names is None and _are_names(self.labels):
             self.class_names, self.labels = _number(self.labels)
         n_classes = None if self.class_names is None else len(self.class_names)
-        self.labels = check_labels(self.labels, len(self), n_classes=n_classes, device=self.points.device)
+        self.labels = check_labels(
+            self.labels, len(self), n_classes=n_classes, device=self.points.device
+        )
     if self.is_query is not None:
-        self.is_query = check_mask(self.is_query, len(self), name="is_query", device=self.points.device)
+        self.is_query = check_mask(
+            self.is_query, len(self), name="is_query", device=self.points.device
+        )
 
 
 @patch
@@ -262,7 +276,10 @@ def save(self: Embeddings, path) -> None:
         tensors["is_query"] = self.is_query.to(torch.uint8)
     tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
     write_tensors(
-        path, tensors, kind="hier_nb.Embeddings", **{name: to_json(value, None) for name, value in about.items()}
+        path,
+        tensors,
+        kind="hier_nb.Embeddings",
+        **{name: to_json(value, None) for name, value in about.items()},
     )
 
 # %% ../nbs/06_embeddings.ipynb #f27330ae
@@ -285,7 +302,9 @@ def load(
     if path.is_dir():
         path = path / "embeddings.safetensors"
     if not path.is_file():
-        raise FileNotFoundError(f"There are no embeddings at {path}.\nCheck the path, or let the run finish.")
+        raise FileNotFoundError(
+            f"There are no embeddings at {path}.\nCheck the path, or let the run finish."
+        )
     found = _read(path)
     saved = found.pop("space", None)
     if saved is not None and space is not None:
@@ -319,7 +338,9 @@ def _read(path):  # -> the arguments of Embeddings that a file holds
     }
     suffix = path.suffix.lower()
     if suffix not in readers:
-        raise ValueError(f"{path} is of no known kind.\nPass a file that ends in {', '.join(readers)}.")
+        raise ValueError(
+            f"{path} is of no known kind.\nPass a file that ends in {', '.join(readers)}."
+        )
     try:
         return readers[suffix](path)
     except (ValueError, ImportError, OSError):
@@ -375,7 +396,11 @@ def _read_npy(path):
 def _by_name(path, named):
     "The arguments of Embeddings among named arrays; by shape where no name is known."
     found = {}
-    for argument, names in (("points", _point_names), ("labels", _label_names), ("proxies", ("proxies",))):
+    for argument, names in (
+        ("points", _point_names),
+        ("labels", _label_names),
+        ("proxies", ("proxies",)),
+    ):
         name = next((name for name in names if name in named), None)
         if name is not None:
             found[argument] = named[name]
@@ -431,8 +456,12 @@ def _read_parquet(path):
             f"{path} holds no embeddings: its columns are {', '.join(map(str, table))}.\n"
             "Pass a column of lists named 'embedding', or one floating-point column per dimension."
         )
-    return found | dict(points=torch.from_numpy(table[columns].to_numpy()))
+    return found | dict(points=torch.from_numpy(table[columns].to_numpy(copy=True)))
 
 
 def _column_of_labels(column):
-    return torch.from_numpy(column.to_numpy()) if column.dtype.kind in "iu" else [str(name) for name in column]
+    return (
+        torch.from_numpy(column.to_numpy())
+        if column.dtype.kind in "iu"
+        else [str(name) for name in column]
+    )
