@@ -1,7 +1,9 @@
 "What several ranks run in the tests of resuming; a new process must be able to import it."
 
 import faulthandler
+import os
 import shutil
+import time
 import warnings
 from pathlib import Path
 
@@ -9,7 +11,15 @@ import numpy as np
 import torch
 
 from hier_nb.config import TrainConfig
-from hier_nb.distributed import broadcast_from_main, gather, gather_uneven, on_every_rank, rank
+from hier_nb.distributed import (
+    broadcast_from_main,
+    gather,
+    gather_uneven,
+    on_every_rank,
+    rank,
+    shard,
+    unshard,
+)
 from hier_nb.pictures import ImageDataset, create_transform
 from hier_nb.trainer import Trainer
 from hier_nb.training import train
@@ -19,9 +29,9 @@ small = dict(
     pretrained=False,
     dim=8,
     loss="PA",
-    n_proxies=8,
-    n_neighbors=4,
-    triplets_per_anchor=4,
+    hier_proxies=8,
+    hier_neighbors=4,
+    hier_triplets=4,
     backbone_settings=dict(img_size=16, patch_size=8, embed_dim=24, depth=1, num_heads=2),
     image_size=16,
     eval_size=16,
@@ -94,7 +104,7 @@ def resumed(base, changes, settings_of_rank_1=None, folders=(True, True)):
     "-> what resume returned or raised, the step, the weights' sums."
     here = settings_of_rank_1 if rank() and settings_of_rank_1 is not None else {}
     t = Trainer(config(**changes), pictures(**here), folder(base) if folders[rank()] else None)
-    return said(t.resume), t.done, checksum(t)
+    return said(t.resume), t.steps_done, checksum(t)
 
 
 def copied(old, new):
@@ -110,7 +120,9 @@ def damaged(base):
 
 
 def in_turn(base, calls):
-    "Several of the above in one start of the ranks, which takes longest; -> what each returned. `calls`: key -> name, folder, arguments."
+    """Several of the above in one start of the ranks, which takes longest; -> what each returned.
+
+    `calls`: key -> name, folder, arguments."""
     limit()
     torch.set_num_threads(1)
     out = {}
@@ -136,10 +148,45 @@ def unlike():
     errors = [said(f) for f in cases]
     x = torch.full((2, 3), float(r), requires_grad=True)
     every = gather(x, check=False)
-    every.sum().backward()
+    every.sum().backward()  # a gradient that is expanded, not contiguous
     empty = gather(torch.zeros(0, 3)).shape
     turned = gather(torch.arange(6.0).reshape(2, 3).T + r)[:, 0].tolist()
     return errors, every.tolist(), x.grad.tolist(), tuple(empty), turned
+
+
+def precisions():
+    "-> for each dtype: what was gathered, and the gradient, of this rank; and what needs no gradient."
+    out = {}
+    for dtype in (torch.bfloat16, torch.float16, torch.float32, torch.float64):
+        x = torch.full((1, 2), rank() + 1.0, dtype=dtype, requires_grad=True)
+        every = gather(x)
+        every.square().sum().backward()
+        out[dtype] = every.dtype, every.tolist(), x.grad.tolist()
+    x = torch.full((1, 2), rank() + 1.0, requires_grad=True)
+    with torch.no_grad():
+        plain = gather(x)
+    labels = gather(torch.tensor([rank()]), check=False)
+    return out, plain.requires_grad, plain.tolist(), labels.tolist()
+
+
+def dealt_out(n):
+    "-> the rows of a dataset of n pictures, put together again."
+    rows = torch.arange(n)[list(shard(n))].float()
+    return unshard(rows[:, None] * torch.ones(2), n)[:, 0].tolist()
+
+
+def raises_on_rank_1():
+    limit()
+    if rank() == 1:
+        raise KeyError("this rank has a bad day")
+    time.sleep(3600)
+
+
+def is_gone_on_rank_1():
+    limit()
+    if rank() == 1:
+        os._exit(7)
+    time.sleep(3600)
 
 
 class Awkward(Exception):
@@ -174,4 +221,4 @@ def told():
 
 def tensors_and_words():
     limit()
-    return unlike(), told()
+    return unlike(), told(), precisions(), [dealt_out(n) for n in (1, 2, 3, 7)]

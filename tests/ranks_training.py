@@ -12,13 +12,13 @@ torch.set_num_threads(1)
 
 
 def pictures(n_classes=6, per_class=8, size=32, seed=0):
-    "Noisy colours: class k is one colour."
+    "Noisy colors: class k is one colour."
     g = torch.Generator().manual_seed(seed)
     labels = torch.arange(n_classes).repeat_interleave(per_class)
-    colours = torch.rand(n_classes, 3, generator=g)
+    colors = torch.rand(n_classes, 3, generator=g)
     images = (
         (
-            colours[labels][:, None, None] * 200
+            colors[labels][:, None, None] * 200
             + 50 * torch.rand(len(labels), size, size, 3, generator=g)
         )
         .byte()
@@ -27,10 +27,10 @@ def pictures(n_classes=6, per_class=8, size=32, seed=0):
     return ImageDataset(
         list(images),
         labels,
-        [f"colour {k}" for k in range(n_classes)],
+        [f"color {k}" for k in range(n_classes)],
         [f"{i}.png" for i in range(len(labels))],
         transform=create_transform(False, size),
-        name="colours",
+        name="colors",
         split="train",
     )
 
@@ -40,9 +40,9 @@ small = dict(
     pretrained=False,
     freeze_batch_norm=False,
     dim=8,
-    n_proxies=16,
-    n_neighbors=4,
-    triplets_per_anchor=4,
+    hier_proxies=16,
+    hier_neighbors=4,
+    hier_triplets=4,
     batch_size=24,
     images_per_class=4,
     image_size=32,
@@ -65,8 +65,8 @@ def steps(settings, n=3):
     t.parallel.train()
     for batch, _ in zip(t.loader, range(n)):
         t.take_step(*batch)
-    x, _ = embed_everywhere(t.evaluated, data, t.config, progress=False)
-    return t.history, {k: v.double() for k, v in t.evaluated.state_dict().items()}, x
+    e = embed_everywhere(t.evaluated, data, t.config, progress=False)
+    return t.history, {k: v.double() for k, v in t.evaluated.state_dict().items()}, e.points
 
 
 def trained(settings, out, resume=False):
@@ -83,7 +83,7 @@ def trained(settings, out, resume=False):
             progress=False,
             resume=resume,
         )
-    return r.after["recall"][1], r.embeddings
+    return r.after["recall"][1], r.embeddings.points
 
 
 def reported(settings, out):

@@ -66,9 +66,9 @@ def test_what_is_reported_is_what_was_saved(ranks, sync, ema):
         "and a finished run that is resumed says it again"
     )
     r = load_result(folders[sync, ema], pictures(seed=1))
-    again, x, _ = evaluate(r.model, r.dataset, r.config, progress=False)
+    again, e = evaluate(r.model, r.embeddings.dataset, r.config, progress=False)
     assert again["recall"][1] == first[0] == r.after["recall"][1]
-    torch.testing.assert_close(x, first[1], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(e.points, first[1], rtol=1e-4, atol=1e-5)
 
 
 def test_ranks_that_differ_are_announced(ranks):
@@ -87,17 +87,17 @@ def test_the_picture_is_named_on_every_rank(ranks):
 
 def test_frozen_batch_norm_stays_as_it_is():
     t = Trainer(TrainConfig(**small | dict(freeze_batch_norm=True)), pictures())
-    assert not batch_norms(t.step.train())
+    assert not batch_norms(t.module.train())
 
 
-def test_chunks_beside_batch_norm_are_refused():
-    for chunk in (1, 5, 24):
-        fails(
-            lambda: Trainer(TrainConfig(**small | dict(chunk=chunk)), pictures()),
-            contains="do not go together",
-        )
-    Trainer(TrainConfig(**small | dict(chunk=5, freeze_batch_norm=True)), pictures())
+def test_parts_beside_batch_norm_are_refused():
+    for size in (1, 5, 24):
+        config = TrainConfig(**small | dict(images_at_once=size))
+        fails(Trainer, args=(config, pictures()), contains="do not go together")
+    Trainer(TrainConfig(**small | dict(images_at_once=5, freeze_batch_norm=True)), pictures())
     Trainer(
-        TrainConfig(**small | dict(chunk=5, backbone="test_vit", image_size=160, eval_size=160)),
+        TrainConfig(
+            **small | dict(images_at_once=5, backbone="test_vit", image_size=160, eval_size=160)
+        ),
         pictures(size=160),
     )

@@ -15,7 +15,7 @@ import torch.utils.tensorboard
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from hier_nb.trainer import Trainer
 from hier_nb.training import train
-from test_results import SMALL, colours, small_disk, strict
+from test_results import SMALL, colors, small_disk, strict
 
 SMALL = replace(SMALL, tensorboard=True)
 
@@ -27,7 +27,7 @@ def a_second_later():
 
 
 def fit(out, resume=False, **changes):
-    trainer = Trainer(replace(SMALL, **changes), colours(0), out)
+    trainer = Trainer(replace(SMALL, **changes), colors(0), out)
     if resume:
         a_second_later()
         trainer.resume()
@@ -52,7 +52,7 @@ def interrupted_at(
 
     def take_step(self, *batch):
         real(self, *batch)
-        if self.done == step:
+        if self.steps_done == step:
             os.kill(os.getpid(), signal.SIGINT)
             if not save:
                 self.save = lambda: None
@@ -89,7 +89,7 @@ from test_logging import fit
 real = Trainer.take_step
 def take_step(self, *batch):
     real(self, *batch)
-    if self.done == 5:
+    if self.steps_done == 5:
         os.kill(os.getpid(), signal.SIGKILL)
 Trainer.take_step = take_step
 fit({str(tmp_path)!r})"""
@@ -109,12 +109,12 @@ def test_everything_is_logged(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         interrupted_at(5, patched)
         with pytest.raises(KeyboardInterrupt):
-            train(settings, tmp_path, colours(0), colours(1), progress=False)
+            train(settings, tmp_path, colors(0), colors(1), progress=False)
     assert curves(tmp_path)["validation/recall_at_1"] == [3] and curves(tmp_path)[
         "before/recall_at_1"
     ] == [0]
     a_second_later()
-    train(settings, tmp_path, colours(0), colours(1), progress=False, resume=True)
+    train(settings, tmp_path, colors(0), colors(1), progress=False, resume=True)
     seen = curves(tmp_path)
     assert (
         seen["PA"] == [1, 2, 3, 4, 5, 6]
@@ -124,14 +124,14 @@ def test_everything_is_logged(tmp_path, monkeypatch):
     for name in ("after", "chosen"):
         assert seen[f"{name}/recall_at_1"] == [6] and seen[f"{name}/recall_at_2"] == [6]
     a_second_later()
-    train(settings, tmp_path, colours(0), colours(1), progress=False, resume=True)  # only evaluates
+    train(settings, tmp_path, colors(0), colors(1), progress=False, resume=True)  # only evaluates
     assert curves(tmp_path) == seen
     assert seen["before/recall_at_1"] == [0] and seen["raw_features/recall_at_1"] == [0]
     assert strict(tmp_path / "progress.json")["images_per_second"] > 0
 
 
 def test_logging_outside_is_nothing(tmp_path):
-    trainer = Trainer(SMALL, colours(0), tmp_path)
+    trainer = Trainer(SMALL, colors(0), tmp_path)
     trainer.log(dict(a=1), 3)
     with trainer.logging(), trainer.logging():
         trainer.log(dict(a=1), 3)
@@ -156,7 +156,7 @@ def test_a_board_that_fails(tmp_path, monkeypatch, where):
     said = [str(w.message) for w in caught if "curves" in str(w.message)]
     assert len(said) == 1 and "TensorBoard" in said[0] and "No space left" in said[0]
     assert (
-        trainer.done == 4
+        trainer.steps_done == 4
         and (tmp_path / "checkpoints" / "step-00000004").is_dir()
         and threading.excepthook is hook
     )
@@ -164,7 +164,7 @@ def test_a_board_that_fails(tmp_path, monkeypatch, where):
 
 @pytest.mark.parametrize("size", ["64k", "8k", "0"])  # 0: no space for the file itself
 def test_a_full_disk(tmp_path, monkeypatch, capfd, size):
-    with small_disk(tmp_path / "disk", "64k") as resize:
+    with small_disk(tmp_path / "disk", "64k"):
         with open(tmp_path / "disk" / "others", "wb", buffering=0) as f:  # all but `size`
             left = dict([("64k", 65536), ("8k", 8192), ("0", 0)])[size]
             f.write(bytes(65536 - left))
@@ -179,7 +179,7 @@ def test_a_full_disk(tmp_path, monkeypatch, capfd, size):
             warnings.simplefilter("always")
             trainer = fit(tmp_path / "disk" / "run", max_steps=3)
         assert (
-            trainer.done == 3
+            trainer.steps_done == 3
             and sum("TensorBoard cannot write" in str(w.message) for w in caught) == 1
         )
     assert "Traceback" not in capfd.readouterr().err
@@ -218,8 +218,8 @@ def test_wandb_resumes_the_same_run(tmp_path, monkeypatch, wandb):
     go = lambda resume=False, **changes: train(
         replace(settings, **changes),
         tmp_path,
-        colours(0),
-        colours(1),
+        colors(0),
+        colors(1),
         progress=False,
         resume=resume,
     )
@@ -267,7 +267,7 @@ def test_wandb_that_fails(tmp_path, wandb):
     ) as said:
         trainer = fit(tmp_path, wandb=True, max_steps=3)
     assert (
-        trainer.done == 3
+        trainer.steps_done == 3
         and len([w for w in said if "curves" in str(w.message)]) == 1
         and wandb.runs[0].exit_code == 1
     )

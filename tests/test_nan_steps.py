@@ -9,8 +9,8 @@ from fastcore.test import test_fail as fails
 from ranks_training import first_batch, pictures, small, spoiled
 from torch import nn
 
-from hier_nb.checkpoints import checkpoints, read_checkpoint
 from hier_nb.config import TrainConfig
+from hier_nb.files import checkpoints, read_checkpoint
 from hier_nb.trainer import Trainer
 
 
@@ -41,7 +41,7 @@ def test_a_nan_gradient_stops_before_the_weights(tmp_path):
     batch = first_batch(t)
     t.take_step(*batch)
     saved = t.save()
-    t.step.metric, before = BadGradient(), state(t)
+    t.module.metric, before = BadGradient(), state(t)
     fails(lambda: t.take_step(*batch), contains="The gradient is not finite at step 1")
     for name, value in state(t).items():
         if "running" not in name and "num_batches" not in name:
@@ -59,14 +59,17 @@ def test_a_skipped_step_leaves_no_trace(fault, ema):
     t.take_step(*good)
     before = state(t)
     if fault != "picture":
-        plain, t.step.metric = t.step.metric, BadGradient() if fault == "gradient" else BadLoss()
+        plain, t.module.metric = (
+            t.module.metric,
+            BadGradient() if fault == "gradient" else BadLoss(),
+        )
     with pytest.warns(UserWarning, match="The step is skipped"):
         t.take_step(*batch)
     for name, value in state(t).items():
         assert torch.equal(value, before[name]), f"{name} changed"
-    assert t.done == 2 and t.history[-1]["skipped"] == 1
+    assert t.steps_done == 2 and t.history[-1]["skipped"] == 1
     if fault != "picture":
-        t.step.metric = plain
+        t.module.metric = plain
     t.take_step(*good)
     assert "skipped" not in t.history[-1], "and the run goes on"
 
@@ -95,7 +98,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path):
     t.take_step(*first_batch(t))
     saved = t.save()
     with torch.no_grad():
-        t.step.hier.proxies.weight[0, 0] = math.inf
+        t.module.hier.proxies.weight[0, 0] = math.inf
     t.history.append(dict(t.history[-1]))
     fails(t.save, contains="1 of")
     assert checkpoints(tmp_path / "checkpoints") == [saved] and read_checkpoint(saved)

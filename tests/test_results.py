@@ -1,4 +1,4 @@
-"A folder holds one run: what was there before is set aside, a result is believed only beside its own configuration, and numbers survive a full disk."
+"A folder holds one run, a result is believed only beside its configuration, and numbers survive a full disk."
 
 import json
 import os
@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 import hier_nb.training
+from hier_nb.commands import train_cli
 from hier_nb.config import TrainConfig, load_config, read_values
-from hier_nb.files import to_json, write_json, write_tensors
+from hier_nb.files import write_json, write_tensors
 from hier_nb.pictures import ImageDataset, create_transform
 from hier_nb.trainer import Trainer
-from hier_nb.training import load_result, train, train_cli
+from hier_nb.training import load_result, train
 
 LABELS = [n for n in range(4) for _ in range(6)]
 SMALL = TrainConfig(
@@ -23,9 +24,9 @@ SMALL = TrainConfig(
     backbone_settings=dict(img_size=32, patch_size=8, embed_dim=48, depth=2, num_heads=3),
     pretrained=False,
     dim=16,
-    n_proxies=16,
-    n_neighbors=4,
-    triplets_per_anchor=5,
+    hier_proxies=16,
+    hier_neighbors=4,
+    hier_triplets=5,
     batch_size=8,
     images_per_class=2,
     epochs=2,
@@ -46,7 +47,7 @@ RUN = {
 }
 
 
-def colours(seed):  # noise around one colour per class
+def colors(seed):  # noise around one colour per class
     rng = np.random.default_rng(seed)
     base = rng.uniform(0, 255, (4, 3))
     pictures = np.clip(
@@ -58,7 +59,7 @@ def colours(seed):  # noise around one colour per class
         list("abcd"),
         [str(n) for n in range(len(LABELS))],
         transform=create_transform(True, 32, augmentation="affine"),
-        name="colours",
+        name="colors",
     )
 
 
@@ -66,8 +67,8 @@ def run(out, resume=False, ranks=1, **changes):
     return train(
         replace(SMALL, **changes),
         out,
-        colours(0),
-        colours(1),
+        colors(0),
+        colors(1),
         progress=False,
         resume=resume,
         ranks=ranks,
@@ -80,16 +81,13 @@ def names(folder):
 
 @contextmanager
 def small_disk(folder, size):
-    "A file system of so many bytes; yields a function that makes it larger."
+    "A file system of so many bytes."
     folder.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True
-    ).returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("a file system cannot be mounted here")
     try:
-        yield lambda larger: subprocess.run(
-            ["mount", "-o", f"remount,size={larger}", str(folder)], check=True
-        )
+        yield
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
@@ -143,7 +141,7 @@ def test_every_file_of_a_run_is_strict(tmp_path, monkeypatch):
 
     def one_is_nan(self, *batch):
         real(self, *batch)
-        if self.done == 2:
+        if self.steps_done == 2:
             self.history[-1] = dict.fromkeys(self.history[-1], float("nan"))
 
     monkeypatch.setattr(Trainer, "take_step", one_is_nan)
@@ -156,7 +154,7 @@ def test_every_file_of_a_run_is_strict(tmp_path, monkeypatch):
         strict(tmp_path / "run" / "progress.json")["PA"] is None
         and strict(tmp_path / "run" / "progress.json")["images_per_second"] > 0
     )
-    again = load_result(tmp_path / "run", colours(1))
+    again = load_result(tmp_path / "run", colors(1))
     assert (
         np.isnan(again.history[1]["PA"])
         and again.history[0] == r.history[0]
@@ -201,14 +199,14 @@ def test_new_run_sets_the_old_one_aside(tmp_path, monkeypatch):
     with pytest.raises(
         FileNotFoundError, match="no finished run(.|\n)*An earlier run is in previous"
     ):
-        load_result(out, colours(1))
-    old = load_result(out / "previous", colours(1))
-    assert old.config.seed == 0 and torch.equal(old.embeddings, first.embeddings)
+        load_result(out, colors(1))
+    old = load_result(out / "previous", colors(1))
+    assert old.config.seed == 0 and torch.equal(old.embeddings.points, first.embeddings.points)
     run(out, max_steps=2, seed=1)  # what was begun only is set aside too
     assert names(out / "previous-2") == {"config.yaml", "start.json"} and names(out) >= RUN
     run(out, max_steps=3, seed=1, resume=True)  # going on sets nothing aside
     assert {n for n in names(out) if "previous" in n} == {"previous", "previous-2"} and load_result(
-        out, colours(1)
+        out, colors(1)
     ).config.max_steps == 3
 
 
@@ -217,8 +215,8 @@ def test_interrupted_run_begun_anew(tmp_path, monkeypatch):
 
     def stopped(self, *batch):
         real(self, *batch)
-        if self.done == 3:
-            self.stopping = 2
+        if self.steps_done == 3:
+            self.stop_signal = 2
 
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "take_step", stopped)
@@ -279,7 +277,7 @@ def test_kill_while_setting_aside(tmp_path, monkeypatch, finished, moves, resume
             run(out, max_steps=2, seed=1)
     assert not (out / "config.yaml").exists() or read_values(out / "config.yaml")["seed"] == 0
     if (out / "result.json").exists():
-        assert load_result(out, colours(1)).config.seed == 0
+        assert load_result(out, colors(1)).config.seed == 0
     if (
         resume and moves == 0
     ):  # the old checkpoints are still there, so this goes on with the old run
@@ -287,8 +285,8 @@ def test_kill_while_setting_aside(tmp_path, monkeypatch, finished, moves, resume
     run(out, max_steps=2, seed=1, resume=resume)
     assert names(out) == RUN | {"previous"} and names(out / "previous") == RUN
     assert (
-        load_result(out, colours(1)).config.seed == 1
-        and load_result(out / "previous", colours(1)).config.seed == 0
+        load_result(out, colors(1)).config.seed == 1
+        and load_result(out / "previous", colors(1)).config.seed == 0
     )
 
 
@@ -309,7 +307,7 @@ def test_result_beside_another_configuration(tmp_path, finished):
 
     config_is(lr=5e-4)
     with pytest.raises(ValueError, match="lr=0.001, config.yaml lr=0.0005.*\n.+"):
-        load_result(out, colours(1))
+        load_result(out, colors(1))
     for changes in (
         dict(),
         dict(of_a_later_version=3),
@@ -318,15 +316,15 @@ def test_result_beside_another_configuration(tmp_path, finished):
         dict(lr=0.001),
     ):
         config_is(**changes)
-        assert load_result(out, colours(1)).config.seed == 0
+        assert load_result(out, colors(1)).config.seed == 0
     (out / "config.yaml").unlink()
-    assert load_result(out, colours(1)).config.seed == 0
+    assert load_result(out, colors(1)).config.seed == 0
 
 
 def test_final_save_that_fails(tmp_path, monkeypatch, capsys):
     out = tmp_path / "run"
     monkeypatch.setattr(
-        hier_nb.training, "load_split", lambda config, split: colours(int(split == "eval"))
+        hier_nb.training, "load_split", lambda config, split: colors(int(split == "eval"))
     )
 
     def full(path, *args, **about):
@@ -352,7 +350,7 @@ def test_final_save_that_fails(tmp_path, monkeypatch, capsys):
     ]
     assert r.after["recall"] == {int(k): v for k, v in json.loads(said)["after"]["recall"].items()}
     with pytest.raises(FileNotFoundError, match="no finished run"):
-        load_result(out, colours(1))
+        load_result(out, colors(1))
     monkeypatch.setattr(hier_nb.training, "write_tensors", write_tensors)
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "take_step", lambda *a: pytest.fail("trained again"))
@@ -360,12 +358,12 @@ def test_final_save_that_fails(tmp_path, monkeypatch, capsys):
     assert (
         not again.unsaved
         and again.after == r.after
-        and load_result(out, colours(1)).after == r.after
+        and load_result(out, colors(1)).after == r.after
     )
 
 
 def test_final_save_on_a_full_disk(tmp_path, monkeypatch):
-    with small_disk(tmp_path / "disk", "50m") as grow:
+    with small_disk(tmp_path / "disk", "50m"):
         out, real = tmp_path / "disk" / "run", hier_nb.training.evaluate
 
         def fill(*args, **settings):  # between the last checkpoint and the results
@@ -389,21 +387,21 @@ def test_final_save_on_a_full_disk(tmp_path, monkeypatch):
         monkeypatch.setattr(hier_nb.training, "evaluate", real)
         (tmp_path / "disk" / "others").unlink()
         again = run(out, max_steps=2, resume=True)
-        assert again.after == r.after and load_result(out, colours(1)).after == r.after
+        assert again.after == r.after and load_result(out, colors(1)).after == r.after
 
 
 def test_best_weights_that_do_not_fit(tmp_path):
     out = tmp_path / "run"
-    trainer = Trainer(SMALL, colours(0), out)
+    trainer = Trainer(SMALL, colors(0), out)
     (out / "best.safetensors").mkdir(parents=True)
     (out / "best.safetensors" / "x").touch()
     with pytest.warns(UserWarning, match="best weights so far"):
-        trainer.validate(colours(1), progress=False)
+        trainer.validate(colors(1), progress=False)
     assert len(trainer.validation) == 1
 
 
 class Blocking(ImageDataset):
-    "When the last checkpoint is there, nothing can be written in the place of the embeddings: by any user, on any rank."
+    "From the last checkpoint on, nothing can be written in the place of the embeddings: by any user, on any rank."
 
     def __getitem__(self, i):
         if (self.out / "checkpoints" / "step-00000002").exists():
@@ -415,14 +413,14 @@ class Blocking(ImageDataset):
 def test_two_ranks(tmp_path):
     out = tmp_path / "run"
     first = run(out, max_steps=2, ranks=2)
-    blocking = colours(1)
+    blocking = colors(1)
     blocking.__class__, blocking.out = Blocking, out
     settings = replace(SMALL, max_steps=2, seed=1, val_fraction=0.5, batch_size=4)
     with pytest.warns(
         UserWarning, match="(?s)Missing: embeddings.safetensors, result.json.*only evaluates"
     ):
-        r = train(settings, out, colours(0), blocking, progress=False, ranks=2)
-    assert load_result(out / "previous", colours(1)).after == first.after
+        r = train(settings, out, colors(0), blocking, progress=False, ranks=2)
+    assert load_result(out / "previous", colors(1)).after == first.after
     assert (
         len(r.embeddings) == len(LABELS)
         and len(r.history) == 2
@@ -430,6 +428,6 @@ def test_two_ranks(tmp_path):
         and not (out / "result.json").exists()
     )
     shutil.rmtree(out / "embeddings.safetensors")
-    again = train(settings, out, colours(0), colours(1), progress=False, resume=True, ranks=2)
+    again = train(settings, out, colors(0), colors(1), progress=False, resume=True, ranks=2)
     assert again.after == r.after and again.chosen == r.chosen
     assert all(torch.equal(v, again.model.state_dict()[k]) for k, v in r.model.state_dict().items())

@@ -7,7 +7,7 @@ import warnings
 import pytest
 import ranks_resume
 from ranks_resume import config, pictures
-from hier_nb.checkpoints import checkpoints, read_checkpoint, save_checkpoint
+from hier_nb.files import checkpoints, read_checkpoint, save_checkpoint
 from hier_nb.config import load_config
 from hier_nb.distributed import launch
 from hier_nb.trainer import Trainer
@@ -65,12 +65,12 @@ refused = [
     ("plain", dict(images_per_class=4), "images_per_class"),
     ("plain", dict(seed=1), "seed"),
     ("plain", dict(dim=4), "dim"),
-    ("plain", dict(c=0.2), "c"),
+    ("plain", dict(curvature=0.2), "curvature"),
     ("plain", dict(clip_radius=None), "clip_radius"),
     ("plain", dict(loss="MS"), "loss"),
     ("plain", dict(hier_weight=0.0), "hier_weight"),
     ("plain", dict(loss_weight=0.0), "loss_weight"),
-    ("plain", dict(n_proxies=9), "n_proxies"),
+    ("plain", dict(hier_proxies=9), "hier_proxies"),
     ("plain", dict(pretrained=True), "pretrained"),
     ("plain", dict(val_fraction=0.5, batch_size=4), "val_fraction"),
     ("validated", dict(val_fraction=0.5, batch_size=4, recall_ks=(2,)), "recall_ks"),
@@ -90,7 +90,7 @@ def test_another_run_is_refused_by_name_and_nothing_is_touched(copy, name, chang
     with pytest.raises(ValueError) as e:
         t.resume()
     first, remedy = str(e.value).splitlines()
-    assert f"{what}=" in first and f"{what}=" in remedy and "anew" in remedy and t.done == 0
+    assert f"{what}=" in first and f"{what}=" in remedy and "anew" in remedy and t.steps_done == 0
     assert f"{changes[what]!r}".strip("()").rstrip(",") in first
     assert tree(folder) == before
 
@@ -135,9 +135,9 @@ def test_the_same_training_set_may_have_moved(tmp_path):
 def test_a_checkpoint_without_a_training_set_goes_on_with_a_word(copy):
     folder = copy()
     path = checkpoints(folder / "checkpoints")[-1]
-    tensors, facts = read_checkpoint(path)
-    del facts["training_set"], facts["config"]["adam_eps"]
-    save_checkpoint(folder / "checkpoints", facts["step"], tensors, facts)
+    tensors, state = read_checkpoint(path)
+    del state["training_set"], state["config"]["adam_eps"]
+    save_checkpoint(folder / "checkpoints", state["step"], tensors, state)
     result, told = run(folder, resume=True, adam_eps=1e-6)
     assert (
         "does not say which training set" in told
@@ -154,7 +154,7 @@ def test_what_may_change_is_told_takes_effect_and_is_written_down(copy):
         epochs=3,
         schedule="constant",
         clip_grad_norm=1.0,
-        margin=0.2,
+        hier_margin=0.2,
         ema_decay=0.8,
     )
     result, told = run(folder, resume=True, workers=0, keep=5, save_every=2, **changes)
@@ -167,7 +167,7 @@ def test_what_may_change_is_told_takes_effect_and_is_written_down(copy):
     t = Trainer(config(keep=5, save_every=2, **changes), pictures(), folder)
     assert (
         t.resume()
-        and t.changed == {}
+        and t.changed_settings == {}
         and {g["weight_decay"] for g in t.optimizer.param_groups} == {0.1}
     )
 
