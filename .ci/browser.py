@@ -1,44 +1,99 @@
-"The widgets in JupyterLab in a real browser. The explorer: hover, click, recentre, search, select, ask, and how fast it draws. A grid's table: watch, cancel one, cancel all. `make browser`."
+"""The widgets in JupyterLab in a real browser: `make browser`.
 
-import json, os, socket, subprocess, sys, tempfile, time
+The explorer: hover, click, recentre, search, select, ask, and how fast it draws; its page without Python. A grid's
+table: watch, cancel one, cancel all. `python .ci/browser.py FOLDER explorer page` tries only these two."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
 from pathlib import Path
+
 import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
 import tools
+from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
 setup = """
-import json, matplotlib.pyplot as plt, numpy as np, torch
+import json
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from pathlib import Path
+from hier_nb.embeddings import Embeddings, Taxonomy
 from hier_nb.explorer import explore
-from hier_nb.geometry import ToPoincare
-from hier_nb.pictures import ImageDataset, Taxonomy
-rng = torch.Generator().manual_seed(0)
+from hier_nb.pictures import ImageDataset
+from hier_nb.spaces import Ball
+
 N, K = 10_000, 10
-lab = torch.arange(N) % K
+rng = torch.Generator().manual_seed(0)
+label = torch.arange(N) % K
 family = torch.randn(K, 24, generator=rng)
-x = ToPoincare()(family[lab] + .4 * torch.randn(N, 24, generator=rng)); rho = ToPoincare()(torch.cat([family + .5 * torch.randn(K, 24, generator=rng) for _ in range(20)]))
-angle, r = 2 * np.pi * (lab + .35 * torch.randn(N, generator=rng)) / K, .97 * torch.rand(N, generator=rng) ** .4
-place = torch.stack([r * angle.cos(), r * angle.sin()], 1)
-colours = (plt.get_cmap("tab10")(np.arange(K))[:, :3] * 255).astype(np.uint8)
+vectors = family[label] + 0.4 * torch.randn(N, 24, generator=rng)
+proxies = family.repeat(20, 1) + 0.5 * torch.randn(20 * K, 24, generator=rng)
+angle = 2 * np.pi * (label + 0.35 * torch.randn(N, generator=rng)) / K
+radius = 0.97 * torch.rand(N, generator=rng) ** 0.4
+places = torch.stack([radius * angle.cos(), radius * angle.sin()], 1)
+colors = (plt.get_cmap("tab10")(np.arange(K))[:, :3] * 255).astype(np.uint8)
+
+
 class Pictures:
-    def __len__(self): return N
-    def __getitem__(self, i): return np.broadcast_to(colours[int(lab[i])], (24, 24, 3))
-data = ImageDataset(Pictures(), lab, [f"colour {k}" for k in range(K)], [f"{n}.png" for n in range(N)], Taxonomy(("half",), tuple((f"half {k // 5}",) for k in range(K))), transform=lambda t: t.float(), name="ten thousand", split="squares")
+    def __len__(self):
+        return N
+
+    def __getitem__(self, row):
+        return np.broadcast_to(colors[int(label[row])], (24, 24, 3))
+
+
 class Model(torch.nn.Module):
-    def __init__(self): super().__init__(); self.w = torch.nn.Parameter(torch.zeros(1))
-    def forward(self, images): return torch.stack([x[int((torch.tensor(colours).float() - im.mean((1, 2))).norm(dim=1).argmin())] for im in images])
-w = explore(x, lab, rho, data, on_map=place, model=Model())
-w.observe(lambda _: open("selection.json", "w").write(json.dumps(w.selection)), "selection")
-w.observe(lambda _: open("speed.json", "w").write(json.dumps(w.speed)), "speed")
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+    def forward(self, images):
+        gap = torch.cdist(images.mean((2, 3)), torch.tensor(colors).float())
+        return e.points[gap.argmin(1)]
+
+
+data = ImageDataset(
+    Pictures(),
+    label,
+    class_names=[f"colour {k}" for k in range(K)],
+    paths=[f"{n}.png" for n in range(N)],
+    taxonomy=Taxonomy(("half",), tuple((f"half {k // 5}",) for k in range(K))),
+    transform=lambda image: image.float(),
+    name="ten thousand",
+    split="squares",
+)
+ball = Ball()
+e = Embeddings(ball(vectors), ball, proxies=ball(proxies), dataset=data)
+on_map = Embeddings(places, Ball(c=1.0, clip_radius=None))
+w = explore(e, on_map=on_map, model=Model())
+
+
+def keep(change):
+    Path(f"{change.name}.json").write_text(json.dumps(change.new))
+
+
+w.observe(keep, ["selection", "speed"])
+w.to_html("page.html")
 w
 """
 
+# a run of five minutes, which a cancel ends
 waiting = [
     "x = 1\nout_dir = None\nresume = False",
     "import time\nfor _ in range(3000): time.sleep(.1)",
-]  # a run of five minutes, which a cancel ends
-grid = "from hier_nb.runs import run_grid; run_grid('run.ipynb', dict(x=[1, 2, 3]), 'grid', cpus=2, cpus_per_run=1, progress=False)"
+]
+grid = """
+from hier_nb.runs import run_grid
+run_grid('run.ipynb', dict(x=[1, 2, 3]), 'grid', cpus=2, cpus_per_run=1, progress=False)
+"""
+watch = "from hier_nb.runs import watch\nwatch('grid', every=.5)"
 
 
 def written(path, *cells, tags=()):  # tags: of the first cell
@@ -50,46 +105,28 @@ def written(path, *cells, tags=()):  # tags: of the first cell
     nbformat.write(nb, path)
 
 
-def main(shots=None):
+def main(shots=None, *names):
     chromium = tools.chromium()
     if chromium is None:
         print(
-            "There is no chromium on this machine, so the widgets were not tried in a browser. On Debian or Ubuntu: apt install chromium"
+            "There is no chromium on this machine, so the widgets were not tried in a browser. "
+            "On Debian or Ubuntu: apt install chromium"
         )
         return 0
+    looks = [globals()[f"look_at_{name}"] for name in names or ("explorer", "page", "watch")]
     folder = Path(tempfile.mkdtemp())
     shots = Path(shots or folder / "shots")
     shots.mkdir(parents=True, exist_ok=True)
     written(folder / "explorer.ipynb", setup, "w.benchmark(120)", "w.focus = [3, 13]")
-    written(folder / "watch.ipynb", "from hier_nb.runs import watch\nwatch('grid', every=.5)")
+    written(folder / "watch.ipynb", watch)
     written(folder / "run.ipynb", *waiting, tags=["parameters"])
     Image.new("RGB", (30, 20), (214, 39, 40)).save(folder / "ask.png")  # matplotlib's fourth colour
     (folder / "bad.png").write_text("no picture")
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    server = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "jupyter",
-            "lab",
-            "--no-browser",
-            f"--port={port}",
-            "--ip=127.0.0.1",
-            "--IdentityProvider.token=",
-            "--allow-root",
-            "--LabApp.expose_app_in_browser=True",
-            f"--notebook-dir={folder}",
-        ],
-        stdout=open(folder / "server.log", "w"),
-        stderr=subprocess.STDOUT,
-        env=os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"},
-    )
+    server, port = serve(folder)
     try:
         with sync_playwright() as p:
             browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            done = [ok for look in (explorer, watched) for ok in look(browser, port, folder, shots)]
+            done = [ok for look in looks for ok in look(browser, port, folder, shots)]
             browser.close()
     finally:
         server.terminate()
@@ -98,12 +135,32 @@ def main(shots=None):
     return int(not all(done))
 
 
-def opened(
-    browser, port, name
-):  # its first cell begun -> the page, what it complained of, a function that runs the next cell
-    page = browser.new_page(viewport=dict(width=1500, height=1000))
-    errors = []
-    page.on("pageerror", lambda e: errors.append(str(e)))
+def serve(folder):
+    "JupyterLab on a free port."
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    options = [
+        "--no-browser",
+        f"--port={port}",
+        "--ip=127.0.0.1",
+        "--IdentityProvider.token=",
+        "--allow-root",
+        "--LabApp.expose_app_in_browser=True",
+        f"--notebook-dir={folder}",
+    ]
+    server = subprocess.Popen(
+        [sys.executable, "-m", "jupyter", "lab", *options],
+        stdout=open(folder / "server.log", "w"),
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"},
+    )
+    return server, port
+
+
+def opened(browser, port, name):
+    "A notebook whose first cell runs: its page, what it complained of, a function that runs the next cell."
+    page, errors = new_page(browser)
     for _ in range(60):
         try:
             page.goto(f"http://127.0.0.1:{port}/lab/tree/{name}?reset")
@@ -114,12 +171,14 @@ def opened(
         "window.jupyterapp && document.querySelector('.jp-Notebook')", timeout=60_000
     )
     page.wait_for_function(
-        "jupyterapp.shell.currentWidget?.sessionContext?.isReady && jupyterapp.shell.currentWidget.sessionContext.kernelDisplayStatus === 'idle'",
+        "jupyterapp.shell.currentWidget?.sessionContext?.isReady"
+        " && jupyterapp.shell.currentWidget.sessionContext.kernelDisplayStatus === 'idle'",
         timeout=90_000,
     )
-    run = lambda: page.evaluate(
-        "void jupyterapp.commands.execute('notebook:run-cell-and-select-next')"
-    )
+
+    def run():
+        page.evaluate("void jupyterapp.commands.execute('notebook:run-cell-and-select-next')")
+
     page.evaluate("void jupyterapp.commands.execute('application:toggle-left-area')")
     started = "/[0-9*]/.test(document.querySelector('.jp-Cell .jp-InputPrompt')?.innerText ?? '')"
     for _ in range(8):  # a notebook that is still opening swallows the command
@@ -132,157 +191,232 @@ def opened(
     return page, errors, run
 
 
-def checker(shot):  # -> the outcomes so far, and the function that adds one
-    done = []
+def new_page(browser):
+    page = browser.new_page(viewport=dict(width=1500, height=1000))
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return page, errors
 
-    def check(name, ok):
-        done.append(bool(ok))
+
+class Checks:
+    "Outcomes, said as they come; what fails leaves a screenshot."
+
+    def __init__(self, shot):
+        self.done, self.shot = [], shot
+
+    def __call__(self, name, ok):
+        self.done.append(bool(ok))
         print(("ok      " if ok else "FAILED  ") + name, flush=True)
-        ok or shot("failed-" + str(len(done)))
+        if not ok:
+            self.shot(f"failed-{len(self.done)}")
 
-    return done, check
+    def no_errors(self, errors):
+        self("no error in the page" + "".join("\n" + error for error in errors[:3]), not errors)
 
 
-def explorer(browser, port, folder, shots):
+class Disk:
+    "An explorer in a page, and hands to use it."
+
+    def __init__(self, page, shots, prefix=""):
+        self.page, self.shots, self.prefix = page, shots, prefix
+        page.wait_for_function(
+            "document.querySelector('.hx')?.explorer?.state().ready", timeout=120_000
+        )
+
+    def shot(self, name):
+        self.page.locator(".hx").first.screenshot(path=self.shots / f"{self.prefix}{name}.png")
+
+    @property
+    def state(self):
+        return self.page.evaluate(
+            "(() => { const { query, ...state } = document.querySelector('.hx').explorer.state();"
+            " return state })()"
+        )
+
+    @property
+    def box(self):
+        return self.page.locator(".hx-canvas").bounding_box()
+
+    def at(self, what, n):  # "screen" for a sample, "node" -> a place in the window
+        x, y = self.page.evaluate(f"document.querySelector('.hx').explorer.{what}({n})")
+        return self.box["x"] + x, self.box["y"] + y
+
+    def search(self, text):
+        self.page.fill(".hx-search", text)
+        self.page.press(".hx-search", "Enter")
+        time.sleep(0.9)
+
+    def drag(self, *corners):
+        for n, (x, y) in enumerate(corners):
+            self.page.mouse.move(self.box["x"] + x, self.box["y"] + y, steps=4)
+            if n == 0:
+                self.page.mouse.down()
+        self.page.mouse.up()
+        time.sleep(0.5)
+
+    def reset(self):
+        self.page.click(".hx-home")
+        time.sleep(0.8)
+
+
+def look_at_explorer(browser, port, folder, shots):
     page, errors, run = opened(browser, port, "explorer.ipynb")
-    page.wait_for_function(
-        "document.querySelector('.hx')?.explorer?.state().ready", timeout=120_000
-    )
+    disk = Disk(page, shots)
     page.evaluate("document.querySelector('.jp-OutputArea .hx').scrollIntoView()")
     time.sleep(1)
-    state = lambda: page.evaluate(
-        "(() => { const s = document.querySelector('.hx').explorer.state(); return { node: s.node, marked: s.marked, scale: s.scale, panel: s.panel, view: s.view, hover: s.hover } })()"
-    )
-    at = lambda what, n: page.evaluate(
-        f"(() => {{ const e = document.querySelector('.hx').explorer, b = document.querySelector('.hx-canvas').getBoundingClientRect(), p = e.{what}({n}); return [b.left + p[0], b.top + p[1]] }})()"
-    )
-    shot = lambda name: page.locator(".hx").first.screenshot(path=shots / f"{name}.png")
-    selected = lambda: json.loads((folder / "selection.json").read_text())
-    done, check = checker(shot)
-    shot("1-start")
-    check("10,000 pictures are announced", "10,000 pictures" in state()["panel"])
-    page.mouse.move(*at("screen", 100))
-    time.sleep(0.4)
-    shot("2-hover")
-    tip = page.locator(".hx-tip")
-    check(
-        "hover shows a picture and its class",
-        tip.is_visible()
-        and "colour" in tip.inner_text()
-        and tip.locator("canvas").count() == 1
-        or "below" in tip.inner_text(),
-    )
-    page.mouse.click(*at("node", 60))
-    time.sleep(0.6)
-    shot("3-node")
-    s = state()
-    check(
-        "a click on a node shows what is below it",
-        s["node"] >= 0
-        and "pictures below it" in s["panel"]
-        and "path to the root".upper() in s["panel"].upper()
-        and page.locator(".hx-panel .hx-thumb").count() > 0,
-    )
-    check("the selection comes back to Python", len(selected()) == s["marked"] > 0)
-    crumbs = page.locator(".hx-crumb")
-    crumbs.last.click()
+    check = Checks(disk.shot)
+
+    def selected():
+        return json.loads((folder / "selection.json").read_text())
+
+    disk.shot("1-start")
+    check("10,000 pictures are announced", "10,000 pictures" in disk.state["panel"])
+    point_and_click(disk, check)
+    check("the selection comes back to Python", len(selected()) == disk.state["marked"] > 0)
+    page.locator(".hx-crumb").last.click()
     time.sleep(0.8)
-    check("the path leads to the root", state()["marked"] == 10_000)
-    before = state()["view"]
-    page.mouse.dblclick(*at("screen", 7))
-    time.sleep(0.8)
-    shot("4-recentred")
-    b = page.locator(".hx-canvas").bounding_box()
-    X, Y = at("screen", 7)
-    check(
-        "a double click brings a point to the centre",
-        state()["view"] != before
-        and abs(X - b["x"] - b["width"] / 2) < 25
-        and abs(Y - b["y"] - b["height"] / 2) < 25,
-    )
-    v = state()["view"]
-    page.mouse.move(b["x"] + 300, b["y"] + 300)
-    page.mouse.down()
-    page.mouse.move(b["x"] + 360, b["y"] + 330, steps=6)
-    page.mouse.up()
-    check("a drag moves", state()["view"] != v)
-    page.mouse.wheel(0, -600)
-    time.sleep(0.3)
-    check("the wheel zooms", state()["scale"] > 1.5)
-    shot("5-zoomed")
-    page.click(".hx-home")
-    time.sleep(0.8)
-    check("reset goes back", state()["scale"] == 1 and state()["view"] == [1, 0, 0, 0])
-    page.fill(".hx-search", "colour 4")
-    page.press(".hx-search", "Enter")
-    time.sleep(0.9)
-    shot("6-search")
-    check(
-        "search finds a class", state()["marked"] == 1000 and all(i % 10 == 4 for i in selected())
-    )
-    page.fill(".hx-search", "nothing")
-    page.press(".hx-search", "Enter")
-    time.sleep(0.4)
-    check(
-        "an unknown name is said", "nothing is called that" in state()["panel"] and selected() == []
-    )
-    page.select_option(".hx-by", label="error")
-    time.sleep(0.3)
-    shot("7-error")
-    page.set_input_files(".hx-file", folder / "ask.png")
-    page.wait_for_function(
-        "document.querySelector('.hx-panel').innerText.includes('lands near')", timeout=20_000
-    )
-    time.sleep(0.8)
-    shot("8-query")
-    check(
-        "a picture of one's own lands among its like",
-        "lands near colour 3" in state()["panel"] and all(i % 10 == 3 for i in selected()),
-    )
-    page.set_input_files(".hx-file", folder / "bad.png")
-    page.wait_for_function(
-        "document.querySelector('.hx-panel').innerText.includes('did not work')", timeout=20_000
-    )
-    check("a file that is no picture is said", "is not a picture" in state()["panel"])
-    page.click(".hx-home")
-    time.sleep(0.6)
-    b = page.locator(".hx-canvas").bounding_box()
-    page.keyboard.down("Shift")
-    page.mouse.move(b["x"] + 400, b["y"] + 250)
-    page.mouse.down()
-    for dx, dy in ((150, 0), (150, 150), (0, 150), (0, 0)):
-        page.mouse.move(b["x"] + 400 + dx, b["y"] + 250 + dy, steps=3)
-    page.mouse.up()
-    page.keyboard.up("Shift")
-    time.sleep(0.5)
-    shot("9-lasso")
-    check("a line around points selects them", 0 < state()["marked"] == len(selected()) < 10_000)
-    page.evaluate("document.querySelector('.hx-canvas').focus()")
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("Escape")
-    check(
-        "the keyboard moves and clears", state()["marked"] == 0 and state()["view"] != [1, 0, 0, 0]
-    )
+    check("the path leads to the root", disk.state["marked"] == 10_000)
+    move_about(disk, check)
+    look_for_names(disk, check, selected)
+    ask(disk, check, folder, selected)
+    draw_a_line(disk, check)
+    check("and Python knows", disk.state["marked"] == len(selected()))
+    press_keys(disk, check)
     page.evaluate("void jupyterapp.commands.execute('notebook:move-cursor-down')")
     time.sleep(0.3)
     run()
-    t = time.time()
-    while not (folder / "speed.json").exists() and time.time() < t + 60:
-        time.sleep(0.2)
-    speed = json.loads((folder / "speed.json").read_text())
-    check(
-        f"it draws: {speed['points']:,} points, {speed['nodes']} nodes: {speed['draw_ms']:.1f} ms of drawing, {1000 / speed['frame_ms']:.0f} frames a second",
-        speed["points"] == 10_000,
-    )
+    measure(check, folder / "speed.json")
     run()
     time.sleep(1)
-    check("focus from Python marks in the browser", state()["marked"] == 2)
-    check("no error in the page" + "".join("\n" + e for e in errors[:3]), not errors)
+    check("focus from Python marks in the browser", disk.state["marked"] == 2)
+    check.no_errors(errors)
     page.close()
-    return done
+    return check.done
 
 
-def watched(browser, port, folder, shots):
+def look_at_page(browser, port, folder, shots):
+    "The page that the explorer's notebook has written."
+    page, errors = new_page(browser)
+    page.goto(f"file://{folder / 'page.html'}")
+    disk = Disk(page, shots, "page-")
+    check = Checks(disk.shot)
+    check("10,000 pictures are announced", "10,000 pictures" in disk.state["panel"])
+    point_and_click(disk, check)
+    move_about(disk, check)
+    look_for_names(disk, check, lambda: page.evaluate("[...hxModel.get('selection')]"))
+    draw_a_line(disk, check)
+    press_keys(disk, check)
+    check("nothing can be asked", page.locator(".hx-upload").count() == 0)
+    check.no_errors(errors)
+    page.close()
+    return check.done
+
+
+def point_and_click(disk, check):
+    disk.page.mouse.move(*disk.at("screen", 100))
+    time.sleep(0.4)
+    disk.shot("2-hover")
+    tip = disk.page.locator(".hx-tip")
+    shows_sample = "colour" in tip.inner_text() and tip.locator("canvas").count() == 1
+    shows_node = "below" in tip.inner_text()
+    check("hover shows a picture and its class", tip.is_visible() and (shows_sample or shows_node))
+    disk.page.mouse.click(*disk.at("node", 60))
+    time.sleep(0.6)
+    disk.shot("3-node")
+    panel = disk.state["panel"]
+    check(
+        "a click on a node shows what is below it",
+        disk.state["node"] >= 0
+        and "pictures below it" in panel
+        and "path to the root" in panel.lower()
+        and disk.page.locator(".hx-panel .hx-thumb").count() > 0,
+    )
+
+
+def move_about(disk, check):
+    before = disk.state["view"]
+    disk.page.mouse.dblclick(*disk.at("screen", 7))
+    time.sleep(0.8)
+    disk.shot("4-recentred")
+    box, (x, y) = disk.box, disk.at("screen", 7)
+    off = abs(x - box["x"] - box["width"] / 2), abs(y - box["y"] - box["height"] / 2)
+    check(
+        "a double click brings a point to the centre",
+        disk.state["view"] != before and max(off) < 25,
+    )
+    before = disk.state["view"]
+    disk.drag((300, 300), (360, 330))
+    check("a drag moves", disk.state["view"] != before)
+    disk.page.mouse.wheel(0, -600)
+    time.sleep(0.3)
+    check("the wheel zooms", disk.state["scale"] > 1.5)
+    disk.shot("5-zoomed")
+    disk.reset()
+    state = disk.state
+    check("reset goes back", state["scale"] == 1 and state["view"] == [1, 0, 0, 0])
+
+
+def look_for_names(disk, check, selected):
+    disk.search("colour 4")
+    disk.shot("6-search")
+    right = all(row % 10 == 4 for row in selected())
+    check("search finds a class", disk.state["marked"] == 1000 and right)
+    disk.search("nothing")
+    said = "nothing is called that" in disk.state["panel"]
+    check("an unknown name is said", said and selected() == [])
+    disk.page.select_option(".hx-by", label="error")
+    time.sleep(0.3)
+    disk.shot("7-error")
+
+
+def ask(disk, check, folder, selected):
+    def answered(text):
+        panel = "document.querySelector('.hx-panel').innerText"
+        disk.page.wait_for_function(f"{panel}.includes('{text}')", timeout=20_000)
+
+    disk.page.set_input_files(".hx-file", folder / "ask.png")
+    answered("lands near")
+    time.sleep(0.8)
+    disk.shot("8-query")
+    check(
+        "a picture of one's own lands among its like",
+        "lands near colour 3" in disk.state["panel"] and all(row % 10 == 3 for row in selected()),
+    )
+    disk.page.set_input_files(".hx-file", folder / "bad.png")
+    answered("did not work")
+    check("a file that is no picture is said", "is not a picture" in disk.state["panel"])
+
+
+def draw_a_line(disk, check):
+    disk.reset()
+    disk.page.keyboard.down("Shift")
+    disk.drag((400, 250), (550, 250), (550, 400), (400, 400), (400, 250))
+    disk.page.keyboard.up("Shift")
+    disk.shot("9-lasso")
+    check("a line around points selects them", 0 < disk.state["marked"] < 10_000)
+
+
+def press_keys(disk, check):
+    disk.page.evaluate("document.querySelector('.hx-canvas').focus()")
+    disk.page.keyboard.press("ArrowLeft")
+    disk.page.keyboard.press("Escape")
+    state = disk.state
+    check("the keyboard moves and clears", state["marked"] == 0 and state["view"] != [1, 0, 0, 0])
+
+
+def measure(check, file):
+    end = time.time() + 60
+    while not file.exists() and time.time() < end:
+        time.sleep(0.2)
+    speed = json.loads(file.read_text())
+    check(
+        f"it draws: {speed['points']:,} points, {speed['nodes']} nodes: "
+        f"{speed['draw_ms']:.1f} ms of drawing, {1000 / speed['frame_ms']:.0f} frames a second",
+        speed["points"] == 10_000,
+    )
+
+
+def look_at_watch(browser, port, folder, shots):
     driver = subprocess.Popen(
         [sys.executable, "-c", grid],
         cwd=folder,
@@ -293,11 +427,14 @@ def watched(browser, port, folder, shots):
         while len(list(folder.glob("grid/*/run.json"))) < 3 and driver.poll() is None:
             time.sleep(0.2)
         page, errors, _ = opened(browser, port, "watch.ipynb")
-        says = lambda text: page.wait_for_function(
-            f"document.querySelector('.jp-OutputArea')?.innerText.includes({text!r})",
-            timeout=90_000,
-        )
-        done, check = checker(lambda name: page.screenshot(path=shots / f"{name}.png"))
+        check = Checks(lambda name: page.screenshot(path=shots / f"{name}.png"))
+
+        def says(text):
+            page.wait_for_function(
+                f"document.querySelector('.jp-OutputArea')?.innerText.includes({text!r})",
+                timeout=90_000,
+            )
+
         says("2 running")
         page.screenshot(path=shots / "watch-1.png")
         table = page.locator(".jp-OutputArea table")
@@ -323,12 +460,12 @@ def watched(browser, port, folder, shots):
             page.get_by_role("button", name="cancel all").is_disabled(),
         )
         check("the driver in the other process has ended", driver.wait(60) is not None)
-        check("no error in the page" + "".join("\n" + e for e in errors[:3]), not errors)
+        check.no_errors(errors)
         page.close()
-        return done
+        return check.done
     finally:
         driver.kill()
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(main(*sys.argv[1:]))

@@ -1,4 +1,6 @@
-"Copy the outputs of an executed notebook into its source: keep_outputs.py EXECUTED SOURCE. Papermill's own cell and metadata stay out."
+"""Copy the outputs of an executed notebook into its source: keep_outputs.py EXECUTED SOURCE.
+
+Papermill's own cell and metadata stay out."""
 
 import json, sys
 from pathlib import Path

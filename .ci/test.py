@@ -1,6 +1,6 @@
-"The whole test: every notebook runs, the package is in step with the notebooks, the notebooks are clean, the floors hold."
+"The whole test: every notebook runs; package and notebooks are in step, clean, and laid out by ruff."
 
-import argparse, ast, re, subprocess, sys, tempfile
+import argparse, re, subprocess, sys, tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -48,7 +48,7 @@ def notebooks(args):
     if p.returncode:
         print(p.stdout)
     else:
-        print("\n".join(l for l in p.stdout.splitlines() if l.endswith("secs")))
+        print("\n".join(line for line in p.stdout.splitlines() if line.endswith("secs")))
     if p.returncode and not failed:
         failed = {"nbdev-test"}
     for name in sorted(failed):
@@ -136,36 +136,14 @@ def unchanged(what, command, paths):
     return [(what, p.returncode == 0 and not changed)]
 
 
-def floors():
-    "A module imports only modules of lower notebooks."
-    number = {
-        m[2]: int(m[1])
-        for f in nbs.glob("*.ipynb")
-        if (m := re.match(r"(\d+)_(\w+)\.ipynb", f.name))
-    }
-    bad, seen = [], 0
-    for module, n in number.items():
-        source = root / "hier_nb" / f"{module}.py"
-        if not source.exists():
-            continue
-        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
-            if not isinstance(node, ast.ImportFrom):
-                continue
-            other = (
-                node.module
-                if node.level == 1
-                else (node.module or "").removeprefix("hier_nb.")
-                if (node.module or "").startswith("hier_nb.")
-                else None
-            )
-            seen += other in number
-            if other is not None and number.get(other, 99) >= n:
-                bad.append(f"{module} imports {other}")
-    for b in bad:
-        print("floors:", b)
-    if bad:
-        tell("floors import downwards", "\n".join(bad))
-    return [("floors import downwards", seen > 0 and not bad)]
+def ruff(*words):
+    "Layout and rules of pyproject.toml, on notebooks, tests and scripts."
+    name = f"ruff {words[0]}"
+    p = run("ruff", *words)
+    if p.returncode:
+        print(p.stdout)
+        tell(name, p.stdout)
+    return [(name, p.returncode == 0)]
 
 
 def main():
@@ -181,7 +159,8 @@ def main():
             [sys.executable, str(root / ".ci" / "readme.py")],
             [root / "README.md"],
         )
-        + floors()
+        + ruff("format", "--check", "--quiet", ".")
+        + ruff("check", "--output-format", "concise", ".")
         + unit_tests(args)
         + notebooks(args)
     )

@@ -7,50 +7,94 @@ __all__ = ['ClassBalancedSampler']
 
 # %% ../nbs/11_samplers.ipynb #9f43a03e
 import torch
+from fastcore.basics import patch
 from torch import Tensor
-from .checks import check_labels
 from torch.utils.data import Sampler
+from .checks import check_labels
 
-# %% ../nbs/11_samplers.ipynb #badfb7bf
+# %% ../nbs/11_samplers.ipynb #5c4ec50c
 class ClassBalancedSampler(Sampler):
-    """Batch sampler: lists of dataset indices; a global batch holds `images_per_class` images of each of its classes.
+    """Batch sampler: lists of dataset indices; a batch holds `images_per_class` images of each of its classes.
 
-    Every rank computes the same global batches and yields its own part, `batch_size // world_size` of them, in order. An epoch
-    has as many batches as fit the dataset. `images_per_class=0` shuffles plainly. Call `set_epoch` before each epoch; `start`
-    skips that many batches, to resume in the middle."""
+    Every rank computes the same global batches and yields its own part, `batch_size // world_size` of them, in
+    order. An epoch has as many batches as fit the dataset. `images_per_class=0` shuffles plainly. Call `set_epoch`
+    before each epoch; `start` skips that many batches, to resume in the middle."""
 
     def __init__(
         self,
         labels: Tensor,  # integers, names of classes: see `check_labels`, (N,)
         batch_size: int,  # images of a global batch, over all ranks
         images_per_class: int = 2,  # K; 0: plain shuffling
-        seed: int = 0,
+        seed: int = 0,  # of the plan
+        *,
         rank: int = 0,  # which part is yielded
         world_size: int = 1,  # how many parts there are
     ):
         self.labels = check_labels(labels, device="cpu")
-        self.batch_size, self.images_per_class, self.seed, self.epoch, self.start = (
-            batch_size,
-            images_per_class,
-            seed,
-            0,
-            0,
-        )
+        self.batch_size, self.images_per_class = batch_size, images_per_class
+        self.seed, self.epoch, self.start = seed, 0, 0
         self.rank, self.world_size = rank, world_size
         self._check()
-        counts = self.labels.unique(return_counts=True)[1].tolist()
-        self.by_class = self.labels.argsort(stable=True).split(counts) if images_per_class else []
+        self.by_class = self._rows_by_class() if images_per_class else []
 
     def set_epoch(self, epoch: int, start: int = 0):
+        "The epoch whose plan comes next, from batch `start` on."
         self.epoch, self.start = epoch, start
 
     def __len__(self):
         return len(self.labels) // self.batch_size - self.start
 
-# %% ../nbs/11_samplers.ipynb #2f176534
-from fastcore.basics import patch
+    def _rows_by_class(self):  # one tensor of row numbers per class
+        counts = self.labels.unique(return_counts=True)[1].tolist()
+        return self.labels.argsort(stable=True).split(counts)
+
+# %% ../nbs/11_samplers.ipynb #f6489b44
+@patch
+def __iter__(self: ClassBalancedSampler):
+    generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+    if self.images_per_class:
+        plan = self._balanced(generator)
+    else:
+        plan = torch.randperm(len(self.labels), generator=generator).split(self.batch_size)
+    for n, batch in zip(range(self.start + len(self)), plan):
+        if n >= self.start:
+            yield batch.chunk(self.world_size)[self.rank].tolist()
 
 
+@patch
+def _balanced(self: ClassBalancedSampler, generator):  # global batches, without end
+    k = self.images_per_class
+    n_classes = self.batch_size // k
+    everyone = torch.arange(len(self.by_class))
+    queue = torch.empty(0, dtype=torch.long)  # classes that wait for their turn
+    decks = [torch.empty(0, dtype=torch.long) for _ in self.by_class]
+    while True:
+        queue = _refill(queue, everyone, n_classes, generator)
+        hands = []
+        for label in queue[:n_classes].tolist():
+            hand, decks[label] = _deal(decks[label], self.by_class[label], k, generator)
+            hands.append(hand)
+        yield torch.cat(hands)
+        queue = queue[n_classes:]
+
+# %% ../nbs/11_samplers.ipynb #7c7fa0f5
+def _refill(deck, cards, n, generator):
+    "The deck if it has n cards; else all `cards` shuffled behind it, those that it already holds last."
+    if len(deck) >= n:
+        return deck
+    fresh = cards[torch.randperm(len(cards), generator=generator)]
+    waiting = torch.isin(fresh, deck)
+    return torch.cat([deck, fresh[~waiting], fresh[waiting]])
+
+
+def _deal(deck, cards, k, generator):
+    "k cards, none twice if there are k; and what is left of the deck."
+    deck = _refill(deck, cards, k, generator)
+    if len(cards) < k:
+        deck = deck[: len(cards)].repeat(-(-k // len(cards)))
+    return deck[:k], deck[k:]
+
+# %% ../nbs/11_samplers.ipynb #1f0ebc83
 @patch
 def _check(self: ClassBalancedSampler):
     for name, lowest in dict(batch_size=1, images_per_class=0, world_size=1, rank=0).items():
@@ -59,69 +103,40 @@ def _check(self: ClassBalancedSampler):
             raise ValueError(
                 f"{name}={value!r} is no number of at least {lowest}.\nPass an integer."
             )
-    b, k, n = self.batch_size, self.images_per_class, len(self.labels.unique())
-    if not 0 <= self.rank < self.world_size:
+    self._check_ranks()
+    if self.batch_size > len(self.labels):
         raise ValueError(
-            f"rank={self.rank} of world_size={self.world_size}.\nPass 0 <= rank < world_size."
+            f"batch_size={self.batch_size} with {len(self.labels)} images.\n"
+            f"Pass 1 <= batch_size <= {len(self.labels)}."
         )
-    if b % self.world_size:
-        raise ValueError(
-            f"batch_size={b} cannot be shared among {self.world_size} ranks.\nPass a multiple of {self.world_size}, e.g. {max(1, round(b / self.world_size)) * self.world_size}."
-        )
-    if b < 1 or b > len(self.labels):
-        raise ValueError(
-            f"batch_size={b} with {len(self.labels)} images.\nPass 1 <= batch_size <= {len(self.labels)}."
-        )
-    if k and b % k:
-        raise ValueError(
-            f"batch_size={b} is no multiple of images_per_class={k}.\nPass e.g. batch_size={max(k, b // k * k)}."
-        )
-    if k and b // k > n:
-        raise ValueError(
-            f"A batch of {b} needs {b // k} classes of {k} images, the dataset has {n} classes.\n"
-            f"Pass batch_size <= {n * k}, or more images_per_class."
-        )
-
-# %% ../nbs/11_samplers.ipynb #5c4ec50c
-@patch
-def __iter__(self: ClassBalancedSampler):
-    g = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-    plan = (
-        self._balanced(g)
-        if self.images_per_class
-        else torch.randperm(len(self.labels), generator=g).split(self.batch_size)
-    )
-    for n, batch in zip(range(self.start + len(self)), plan):
-        if n >= self.start:
-            yield batch.chunk(self.world_size)[self.rank].tolist()
-
-# %% ../nbs/11_samplers.ipynb #f6489b44
-def _deal(deck, cards, k, g):  # k cards, none twice if there are k; what is left of the deck
-    if (
-        len(deck) < k
-    ):  # shuffle again, behind what is left; the cards left over come first and not a second time
-        fresh = cards[torch.randperm(len(cards), generator=g)]
-        seen = torch.isin(fresh, deck)
-        deck = torch.cat([deck, fresh[~seen], fresh[seen]])
-    if len(cards) < k:
-        deck = deck[: len(cards)].repeat(-(-k // len(cards)))
-    return deck[:k], deck[k:]
+    if self.images_per_class:
+        self._check_classes()
 
 
 @patch
-def _balanced(self: ClassBalancedSampler, g):
-    decks, k = [torch.empty(0, dtype=torch.long)] * len(self.by_class), self.images_per_class
-    queue, n = torch.empty(0, dtype=torch.long), self.batch_size // k
-    while True:
-        if (
-            len(queue) < n
-        ):  # the next round starts with classes that are not in the queue's remainder
-            round_ = torch.randperm(len(self.by_class), generator=g)
-            waiting = torch.isin(round_, queue)
-            queue = torch.cat([queue, round_[~waiting], round_[waiting]])
-        hands = []
-        for c in queue[:n].tolist():
-            hand, decks[c] = _deal(decks[c], self.by_class[c], k, g)
-            hands.append(hand)
-        yield torch.cat(hands)
-        queue = queue[n:]
+def _check_ranks(self: ClassBalancedSampler):
+    size, world = self.batch_size, self.world_size
+    if self.rank >= world:
+        raise ValueError(f"rank={self.rank} of world_size={world}.\nPass 0 <= rank < world_size.")
+    if size % world:
+        nearest = max(1, round(size / world)) * world
+        raise ValueError(
+            f"batch_size={size} cannot be shared among {world} ranks.\n"
+            f"Pass a multiple of {world}, e.g. {nearest}."
+        )
+
+
+@patch
+def _check_classes(self: ClassBalancedSampler):
+    size, k = self.batch_size, self.images_per_class
+    n_classes = len(self.labels.unique())
+    if size % k:
+        raise ValueError(
+            f"batch_size={size} is no multiple of images_per_class={k}.\n"
+            f"Pass e.g. batch_size={max(k, size // k * k)}."
+        )
+    if size // k > n_classes:
+        raise ValueError(
+            f"A batch of {size} needs {size // k} classes of {k} images, the dataset has {n_classes} classes.\n"
+            f"Pass batch_size <= {n_classes * k}, or more images_per_class."
+        )

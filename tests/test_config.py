@@ -1,17 +1,26 @@
 "Every way in which names and values come in: right, or one sentence with the remedy, before anything starts."
 
+import ast
+import importlib.util
+import inspect
 import json
+import re
 import subprocess
 import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import get_args
 import numpy as np
 import pytest
 import torch
+from hier_nb import config as config_module
+from hier_nb.commands import train_cli
 from hier_nb.config import (
     TrainConfig,
     check_runs,
-    config_from,
+    config_comments,
+    config_from_notebook,
+    config_names,
     load_config,
     make_config,
     parse_words,
@@ -20,10 +29,16 @@ from hier_nb.config import (
     recipe_names,
 )
 from hier_nb.datasets import data_check_cli, load_dataset
+from hier_nb.hierarchy import HIERLoss
+from hier_nb.losses import create_loss
+from hier_nb.models import create_backbone, create_model, embed
+from hier_nb.pictures import create_transform
+from hier_nb.retrieval import recall_at_k
+from hier_nb.samplers import ClassBalancedSampler
+from hier_nb.spaces import Ball
 from hier_nb.grids import check_grid, expand, read_grid
 from hier_nb.notebooks import run_cli
 from hier_nb.trainer import create_optimizer
-from hier_nb.training import train_cli
 
 RIGHT = [
     ("lr", "1e-4", 1e-4),
@@ -121,19 +136,23 @@ WRONG = [
     ("optimizer", "lion", "adamw"),
     ("precision", "fp61", "'fp16'"),
     ("precision", 16, "16"),
-    ("c", float("inf"), "inf"),
-    ("c", -1, "negative"),
-    ("margin", -1, "negative"),
+    ("curvature", float("inf"), "inf"),
+    ("curvature", -1, "not positive"),
+    ("curvature", 0, "space='sphere'"),
+    ("space", "bal", "'ball'"),
+    ("learn_curvature", "maybe", "'maybe'"),
+    ("hier_margin", -1, "negative"),
+    ("hier_label_bonus", -1, "negative"),
     ("workers", -1, "negative"),
     ("min_scale", 1.5, "1.5"),
     ("min_scale", 0, "not positive"),
     ("adam_eps", 0, "not positive"),
-    ("n_neighbors", 1, "n_neighbors=1"),
+    ("hier_neighbors", 1, "hier_neighbors=1"),
     ("max_steps", 0, "above 0 or None"),
     ("batch_size", 130, "multiple of images_per_class"),
     ("val_fraction", 1, "below 1"),
-    ("temperature_start", 0, "not positive"),
-    ("chunk", 0, "not positive"),
+    ("hier_temperature_start", 0, "not positive"),
+    ("images_at_once", 0, "not positive"),
 ]
 
 
@@ -157,11 +176,9 @@ def test_cast(name, value, expected):
     ):
         got = getattr(config, name)
         assert got == expected and type(got) is type(expected)
-    if value is not None:  # in a notebook, None is "as the recipe says"
-        assert (
-            getattr(config_from("emoji", {name: value, "other": 3} | small_backbone(name)), name)
-            == expected
-        )
+    if isinstance(value, (bool, int, float, str, list, tuple, dict, type(None))):
+        globals_ = {"recipe": "emoji", name: value, "other": torch} | small_backbone(name)
+        assert getattr(config_from_notebook(globals_), name) == expected
 
 
 @pytest.mark.parametrize("name, value, part", WRONG)
@@ -195,7 +212,15 @@ def test_refused_by_the_command(name, value, part, tmp_path, capsys):
         (["epochs"], "name=value"),
         (["=3"], "name=value"),
         (["epoch=3"], "'epochs'"),
-        (["--epochs=3"], "'epochs'"),
+        (["--epoch=3"], "'epochs'"),
+        (["--epoch", "3"], "'epochs'"),
+        (["--epochs"], "no value"),
+        (["--epochs", "--compile"], "no value"),
+        (["--", "3"], "name=value"),
+        (["--lr", "fast"], "lr='fast'"),
+        (["-epochs", "3"], "name=value"),
+        (["margin=0.2"], "'hier_margin'"),
+        (["c=0"], "`space: sphere`"),
         (["recipe=cub-vat"], "cub-vit"),
         (["recipe=none.yaml"], "none.yaml"),
         (["recipe="], "no recipe"),
@@ -335,6 +360,7 @@ def test_checking_draws_no_random_numbers():
         ("PNCA", {"softmax_scal": 1}, "'softmax_scale'"),
         ("SoftTriple", {"center_per_class": 1}, "'centers_per_class'"),
         ("Hyp", {"temprature": 0.1}, "'temperature'"),
+        ("Hyp", {"c": 0.2}, "'c'"),
         ("PNCA", {"oficial": True}, "oficial"),
         ("PA", {"margin": "wide"}, "'wide' is not a number"),
         ("Hyp", {"official": "maybe"}, "'maybe'"),
@@ -357,7 +383,6 @@ def test_settings_that_are_right():
         ("PNCA", {"softmax_scale": 2}),
         ("SoftTriple", {"la": 10}),
         ("Hyp", {"temperature": 0.1, "official": True}),
-        ("Hyp", {"c": 0.2}),
     ):
         assert make_config(loss=loss, loss_settings=settings).loss_settings == settings
     assert make_config(
@@ -415,7 +440,9 @@ def test_a_grid_is_checked_before_it_starts(tmp_path):
         (dict(seed="x"), "seed='x'"),
         (dict(recipe="cub-vat"), "cub-vit"),
         (dict(loss_settings={"margn": 1}), "'margin'"),
-        (dict(c=0), "c=0"),
+        (dict(curvature=0), "curvature=0"),
+        (dict(c=0), "'curvature'"),
+        (dict(space="flat", soft_clip=True), "space='flat'"),
         (dict(ranks="two"), "ranks='two'"),
         (dict(resume="maybe"), "resume='maybe'"),
         (dict(epoch=3), "'epochs'"),
@@ -446,7 +473,7 @@ def test_one_sentence_from_a_real_process(tmp_path):
         [
             sys.executable,
             "-c",
-            "import sys; from hier_nb.training import train_cli; sys.exit(train_cli())",
+            "import sys; from hier_nb.commands import train_cli; sys.exit(train_cli())",
             f"out={tmp_path / 'r'}",
             "lr=abc",
         ],
@@ -548,6 +575,281 @@ def test_a_rank_that_fails_is_one_sentence(tmp_path, capsys):
     ],
 )
 def test_own_words_of_a_traceback(traceback, words):
-    from hier_nb import training
+    from hier_nb import commands
 
-    assert training._own_words(traceback) == words
+    assert commands._own_words(traceback) == words
+
+
+# One place for every default
+
+WHOSE = {  # what a run makes, with the parameters that it does not hand on from the configuration
+    HIERLoss: {"dim", "space"},
+    Ball: {"riemannian"},
+}
+
+
+@pytest.mark.parametrize("component", WHOSE)
+def test_every_parameter_is_reachable(component):
+    parameters = set(inspect.signature(component).parameters) - WHOSE[component]
+    settings = TrainConfig().settings_of(component)
+    assert set(settings) == parameters
+    plain = component()
+    for name, value in settings.items():
+        assert getattr(plain, name, value) == value
+
+
+def test_a_changed_setting_arrives():
+    config = make_config(hier_margin=0.3, hier_proxies=7, hier_official_similarity=True, dim=5)
+    hier = HIERLoss(dim=config.dim, **config.settings_of(HIERLoss))
+    assert hier.margin == 0.3 and hier.official_similarity and hier.proxies.weight.shape == (7, 5)
+
+
+def test_defaults_are_the_components_own():
+    for f in fields(TrainConfig):
+        if "component" in f.metadata:
+            parameters = inspect.signature(f.metadata["component"]).parameters
+            assert f.default == parameters[f.metadata["parameter"]].default, f.name
+
+
+COMPONENTS = (
+    load_dataset,
+    create_transform,
+    ClassBalancedSampler,
+    create_backbone,
+    create_model,
+    create_loss,
+    embed,
+    recall_at_k,
+    Ball,
+    HIERLoss,
+)
+OTHER_MEANING = {("device", "embed")}  # None: the model's device there, a GPU's here
+
+
+def test_no_default_is_written_twice():
+    "A field that repeats the default of a component's parameter of the same meaning reads it there."
+    theirs = {
+        (name, component.__name__): parameter.default
+        for component in COMPONENTS
+        for name, parameter in inspect.signature(component).parameters.items()
+    }
+    for f in fields(TrainConfig):
+        if "component" in f.metadata:
+            continue
+        names = {f.name, f.name.removeprefix("hier_"), f.name.removeprefix("data_")}
+        for (name, owner), default in theirs.items():
+            if name in names and (name, owner) not in OTHER_MEANING:
+                assert default != f.default, f"{f.name} repeats the default of {owner}"
+
+
+def test_a_default_changes_in_one_place(monkeypatch):
+    "With another margin in HIERLoss's signature, the configuration has it, and the recipes too."
+    signature = inspect.signature(HIERLoss.__init__)
+    changed = [
+        p.replace(default=0.7) if p.name == "margin" else p for p in signature.parameters.values()
+    ]
+    monkeypatch.setattr(
+        HIERLoss.__init__, "__signature__", signature.replace(parameters=changed), raising=False
+    )
+    path = Path(config_module.__file__)
+    spec = importlib.util.spec_from_file_location("hier_nb.config_again", path)
+    again = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, again)
+    spec.loader.exec_module(again)
+    assert again.TrainConfig().hier_margin == 0.7
+    assert again.load_config("cub-vit").hier_margin == 0.7
+    assert TrainConfig().hier_margin != 0.7
+
+
+def test_recipe_and_default_agree():
+    assert load_config("emoji") == TrainConfig()
+
+
+def test_every_number_has_a_range():
+    checked = set(config_module._positive) | set(config_module._not_negative)
+    for f in fields(TrainConfig):
+        kinds = get_args(f.type) or (f.type,)
+        if int in kinds or float in kinds:
+            assert f.name in checked | {"seed", "hier_neighbors"}, f.name
+    assert checked <= {f.name for f in fields(TrainConfig)}
+    for owner in (config_module._choices, config_module._renamed.values()):
+        assert set(owner) <= {f.name for f in fields(TrainConfig)}
+
+
+# Spaces
+
+
+def test_spaces():
+    assert str(make_config().make_space()) == str(Ball())
+    learned = make_config(curvature=0.3, learn_curvature=True, clip_radius=None).make_space()
+    assert list(learned.parameters()) and learned.clip_radius is None
+    assert float(learned.c.detach()) == pytest.approx(0.3)
+    assert make_config(space="sphere").make_space().kind == "sphere"
+    flat = make_config(space="flat", hier_weight=0.5).make_space()
+    assert (flat.kind, flat.clip_radius) == ("flat", Ball().clip_radius)
+    assert make_config(soft_clip=True).make_space().soft_clip
+    for wrong, part in (
+        (dict(space="sphere", learn_curvature=True), "needs a ball"),
+        (dict(space="flat", soft_clip=True), "needs a ball"),
+        (dict(clip_radius=None, soft_clip=True), "clip radius"),
+        (dict(hier_official_negatives=True, hier_across_classes=True), "Switch one"),
+    ):
+        with pytest.raises(ValueError) as error:
+            make_config(**wrong)
+        sentence(str(error.value), part)
+
+
+# Names of an earlier version
+
+
+@pytest.mark.parametrize("old, new", config_module._renamed.items())
+def test_old_names(old, new, tmp_path, capsys):
+    path = tmp_path / "old.yaml"
+    path.write_text(f"{old}: 0")
+    for make in (
+        lambda: load_config(path),
+        lambda: make_config(**{old: 0}),
+        lambda: config_from_notebook({"recipe": "emoji", old: 0}),
+        lambda: check_runs(dict(recipe="emoji"), [{old: 0}]),
+    ):
+        with pytest.raises(ValueError) as error:
+            make()
+        sentence(str(error.value), f"no {old!r} any more", f"'{new}' now")
+    assert train_cli([f"out={tmp_path / 'run'}", f"recipe={path}"]) == 2
+    sentence(capsys.readouterr().err, f"'{new}' now")
+
+
+# The command
+
+
+def test_both_ways_to_write():
+    both = dict(epochs=3, lr=1e-4, loss_settings={"margin": 0.2}, backbone="resnet18", compile=True)
+    words = ["epochs=3", "lr=1e-4", "loss_settings={'margin': 0.2}", "backbone=resnet18"]
+    assert parse_words([*words, "compile=True"]) == both
+    options = [part for word in words for part in ("--" + word).split("=", 1)]
+    assert parse_words([*options, "--compile"]) == both
+    assert parse_words(["--compile", *options]) == both
+    assert parse_words(["--" + word for word in words] + ["--compile", "True"]) == both
+    assert parse_words(["--loss-settings", "{'margin': 0.2}"]) == dict(
+        loss_settings={"margin": 0.2}
+    )
+    assert parse_words(["--resume", "lr=3"], switches=["resume"]) == dict(resume=True, lr=3)
+    assert parse_words(["--seed", "-3"]) == dict(seed=-3)
+
+
+def test_help_lists_every_name_with_its_comment(capsys):
+    assert train_cli(["recipe=cub-resnet50", "hier_margin=0.25", "--help"]) == 0
+    said = re.sub(r"[│╭╮╰╯─\s]+", " ", capsys.readouterr().out)
+    comments = config_comments()
+    assert list(comments) == config_names()
+    for f in fields(TrainConfig):
+        start = re.search(rf"--{f.name} ", said)
+        assert start, f.name
+        of_this = said[start.end() :].split(" --")[0]
+        comment = re.sub(r"^\S+ ", "", of_this).split("(default")[0]
+        assert len(comment.strip()) > 3, (f.name, of_this)
+        assert comment.strip() == comments[f.name] or comment.strip().endswith(comments[f.name])
+    assert "--hier_margin FLOAT δ, a difference of distances (default: 0.25)" in said
+    assert "(default: resnet50.tv_in1k)" in said and "hier options" in said
+
+
+def test_help_refuses_what_the_command_refuses(capsys):
+    assert train_cli(["--help", "epoch=3"]) == 2
+    sentence(capsys.readouterr().err, "'epochs'")
+    assert train_cli([]) == 2 and "--help" in capsys.readouterr().out
+    assert train_cli(["--completion", "fish"]) == 2
+    sentence(capsys.readouterr().err, "'fish'")
+
+
+# Parameters of a notebook
+
+
+def shell(*cells):
+    "What a notebook's cells leave, with the history that IPython keeps."
+    names = {"In": [""], "Out": {}}
+    for cell in cells:
+        names["In"].append(cell)
+        exec(cell, names)
+    return names
+
+
+def test_parameters_of_a_notebook():
+    first = "recipe = 'emoji'  # which\nout_dir = 'runs'\nrows = 8"
+    injected = "# Parameters\nhier_margin = 0.2\nclip_radius = None\nrows = 3\n"
+    names = shell(first, injected)
+    config = config_from_notebook(names, also=["rows"])
+    assert (config.hier_margin, config.clip_radius) == (0.2, None)
+    later = "import math\ntable = {'a': 1}\nx = [math.pi]\nfor n in range(2):\n    y = n\n"
+    again = shell(first, injected, later)
+    assert config_from_notebook(again, also=["rows"]) == config
+    for cell, part in (
+        ("hier_margn = 0.2", "'hier_margin'"),
+        ("# Parameters\nlr = float('nan')", "nan"),
+        ("epoch: int = 3", "'epochs'"),
+        ("row = 3", "'rows'"),
+        ("margin = 0.2", "'hier_margin' now"),
+        ("lr = None", "lr=None"),
+    ):
+        with pytest.raises(ValueError) as error:
+            config_from_notebook(shell(first, cell), also=["rows"])
+        sentence(str(error.value), part)
+    with pytest.raises(ValueError, match="'rows'"):
+        config_from_notebook(names)
+
+
+def templates():
+    folder = Path(__file__).parent.parent / "nbs/experiments"
+    return [folder / f"{name}.ipynb" for name in ("train", "run")]
+
+
+@pytest.mark.parametrize("path", templates(), ids=lambda path: path.stem)
+def test_templates_are_short_and_know_their_own_names(path):
+    cells = [c for c in json.loads(path.read_text())["cells"] if c["cell_type"] == "code"]
+    first, second = ("".join(c["source"]) for c in cells[:2])
+    assert cells[0]["metadata"]["tags"] == ["parameters"]
+    names = [target.id for node in ast.parse(first).body for target in node.targets]
+    assert len(names) <= 10 and len(first.splitlines()) <= 12
+    known = {"recipe", "out_dir", "resume", "ranks"}
+    assert known <= set(names)
+    for name in set(names) - known:
+        assert f'"{name}"' in second
+
+
+def papermill(tmp_path, *words):
+    "Execute the template as somebody would who knows papermill only."
+    tiny = "dataset openmoji backbone test_efficientnet pretrained False max_steps 2".split()
+    tiny += "image_size 32 eval_size 32 hier_proxies 16".split()
+    tiny += ["out_dir", str(tmp_path / "run")]
+    pairs = [part for name in range(0, len(tiny), 2) for part in ("-p", *tiny[name : name + 2])]
+    command = [sys.executable, "-m", "papermill", str(template), str(tmp_path / "done.ipynb")]
+    command += ["-k", "python3", "--no-progress-bar", *pairs, *words]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "words, part",
+    [
+        (["-p", "hier_margn", "0.2"], "Did you mean 'hier_margin'?"),
+        pytest.param(
+            ["-y", "{margin: 0.2}"], "It is called 'hier_margin' now.", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ["-y", "{loss_settings: {margn: 0.2}}"],
+            "Did you mean 'margin'?",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_papermill_with_a_wrong_name(words, part, tmp_path):
+    done = papermill(tmp_path, *words)
+    assert done.returncode != 0 and part in done.stderr, done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_papermill_with_names_of_the_configuration(tmp_path):
+    done = papermill(tmp_path, "-p", "hier_margin", "0.2", "-y", "{clip_radius: null, lr: 1e-4}")
+    assert done.returncode == 0, done.stderr
+    config = load_config(tmp_path / "run/config.yaml")
+    assert (config.hier_margin, config.clip_radius, config.lr) == (0.2, None, 1e-4)
+    assert config.max_steps == 2 and (tmp_path / "run/result.json").exists()

@@ -16,7 +16,8 @@ from hier_nb.metrics import (
     retrieval_report,
     rho_spectrum,
 )
-from hier_nb.pictures import ImageDataset, Taxonomy
+from hier_nb.embeddings import Taxonomy
+from hier_nb.pictures import ImageDataset
 from hier_nb.relatedness import level_ids, levels_in_common, neighbor_agreement, taxonomy_scores
 from hier_nb.retrieval import (
     average_linkage,
@@ -26,7 +27,6 @@ from hier_nb.retrieval import (
     query_scores,
     recall_at_k,
 )
-from hier_nb.samplers import ClassBalancedSampler
 from hier_nb.tree import (
     ancestor_heights,
     build_tree,
@@ -457,40 +457,9 @@ def test_trees_of_large_numbers():
         node_depths(torch.tensor([1, 2, 0]))
 
 
-def test_samplers_and_datasets():
-    def batches(y):
-        return list(ClassBalancedSampler(y, 12, 2))
-
-    assert (
-        batches(labels)
-        == batches((labels * 2**40 - 5).numpy())
-        == batches(labels.tolist())
-        == batches(labels.float())
-    )
+def test_queries_that_are_not_there():
     pictures = np.zeros((N, 4, 4, 3), np.uint8)
-    ds = ImageDataset(
-        pictures, labels.numpy().astype(np.uint8), list("abcdef"), [str(n) for n in range(N)]
-    )
-    assert (
-        ds.labels.dtype == torch.int64
-        and len(ds.subset(mask)) == 12
-        and len(ds.subset(mask.numpy())) == 12
-        and len(ds.subset([0, 1])) == 2
-    )
-    for wrong, part in (
-        (labels + 1, "6 at place 5"),
-        (labels - 1, "-1 at place 0"),
-        (labels + 0.5, "0.5"),
-        (labels[:-1], "47 labels"),
-        (["a"] * N, "'a'"),
-    ):
-        with pytest.raises(ValueError) as error:
-            ImageDataset(pictures, wrong, list("abcdef"), [str(n) for n in range(N)])
-        sentence(error, part)
-    for wrong in ([0, 0], [9], [-1], [0.5]):
-        with pytest.raises(ValueError) as error:
-            ds.of_classes(wrong)
-        sentence(error, "classes")
+    ds = ImageDataset(pictures, labels, list("abcdef"), [str(n) for n in range(N)])
     with pytest.raises(ValueError, match="queries holds 99"):
         plot_retrieval(x, ds, [99])
 

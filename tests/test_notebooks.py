@@ -1,10 +1,10 @@
-"Executing a notebook: what it keeps of a flood, how it ends before its end, how it goes on, and what it shows meanwhile."
+"Executing a notebook: what it keeps of a flood, how it is stopped and goes on, and what it shows meanwhile."
 
 import contextlib, fcntl, json, os, pty, select, signal, struct, subprocess, sys, termios, time
 from pathlib import Path
 import nbformat, pytest
 from toy_notebooks import patience, stubborn, toy_notebook, until
-from hier_nb.notebooks import Stop, run_notebook
+from hier_nb.notebooks import Stop, run_cli, run_notebook
 
 saves = """
 import pathlib, time
@@ -73,7 +73,10 @@ def test_flood_is_cut(tmp_path):
 
 def test_flood_of_displays_is_cut(tmp_path):
     show = "from IPython.display import display\nfor n in range(5_000): display(dict(a=n))\nprint('after')"
-    animated = "from IPython.display import clear_output\nfor n in range(3): clear_output(wait=True); print(str(n) * 800_000)"
+    animated = """
+from IPython.display import clear_output
+for n in range(3): clear_output(wait=True); print(str(n) * 800_000)
+"""
     wide = "from IPython.display import HTML\nHTML('w' * 30_000_000)"
     out = run_notebook(
         toy_notebook(tmp_path / "n.ipynb", show, animated, wide), tmp_path / "out", progress=False
@@ -198,8 +201,7 @@ def test_killed_run_goes_on(tmp_path):
         toy_notebook(
             tmp_path / "n.ipynb",
             "open(out_dir + '/log', 'a').write(f'{resume} ')\n"
-            + "if not resume:"
-            + saves.replace("\n", "\n    "),
+            "if not resume:" + saves.replace("\n", "\n    "),
         ),
         tmp_path / "out",
     )
@@ -235,7 +237,7 @@ def test_progress_in_a_terminal(tmp_path):
     (out / "progress.json").write_text(
         json.dumps(dict(step=7, steps=8, time=time.time() - 60))
     )  # of an earlier run
-    with command(n, out, stdout=theirs, stderr=theirs) as p:
+    with command(n, out, stdout=theirs, stderr=theirs):
         os.close(theirs)
         said = b""
         end = time.monotonic() + patience
@@ -254,7 +256,11 @@ def test_progress_in_a_terminal(tmp_path):
 
 def test_progress_in_a_pipe(tmp_path):
     n, out = toy_notebook(tmp_path / "n.ipynb", writes), tmp_path / "out"
-    job = "import sys, hier_nb.notebooks as n; n._Watch.__init__.__defaults__ = (.2, 1.0); sys.exit(n.run_cli())"  # a line a second
+    job = """
+import sys, hier_nb.notebooks as n
+n._Watch.__init__.__defaults__ = (.2, 1.0) # a line a second
+sys.exit(n.run_cli())
+"""
     with subprocess.Popen(
         [sys.executable, "-c", job, n, out],
         stderr=subprocess.PIPE,
@@ -269,10 +275,10 @@ def test_progress_in_a_pipe(tmp_path):
             assert len(lines) < 1000
     assert (
         p.returncode == 0
-        and any(l.startswith("cell 2 of ") or l.startswith("cell 3 of ") for l in lines)
+        and any(line.startswith(("cell 2 of ", "cell 3 of ")) for line in lines)
         and "PA 5.25" in "".join(lines)
     )
-    assert not any("\r" in l for l in lines)
+    assert not any("\r" in line for line in lines)
 
 
 def test_full_disk_is_a_warning(tmp_path):
@@ -288,6 +294,56 @@ def test_full_disk_is_a_warning(tmp_path):
     assert path.is_file()
 
 
+def test_papermill_says_nothing_of_its_own(tmp_path):
+    "It reads parameters less well than we do, and would warn of a second name in a line."
+    n = toy_notebook(
+        tmp_path / "n.ipynb", "print(rate)", parameters="epochs = 2\nlr = rate = 1e-3\nname = None"
+    )
+    with command(n, tmp_path / "out", "rate=1") as p:
+        out, err = p.communicate(timeout=patience)
+    assert out.startswith("executed notebook")
+    assert not any(word in err for word in ("parse", "unknown", "WARN"))
+
+
+trains = "recipe = 'emoji'\nout_dir = None\nresume = False"
+
+
+def test_any_name_of_the_configuration(tmp_path, capsys):
+    "A notebook with a parameter `recipe` need not list them; a file of names and values is read too."
+    says = "open(out_dir + '/said', 'w').write(f'{recipe} {batch_size} {lr}')"
+    n, out = toy_notebook(tmp_path / "n.ipynb", says, parameters=trains), tmp_path / "out"
+    (tmp_path / "mine.yaml").write_text("batch_size: 64\nlr: 1e-3\n")
+    assert run_cli([n, str(out), "lr=.01", "-y", str(tmp_path / "mine.yaml")]) == 0
+    assert (out / "said").read_text() == "emoji 64 0.01"
+    capsys.readouterr()
+    for word, sentence in {
+        "batch_sise=64": "Did you mean 'batch_size'?",
+        "zebra=1": "n.ipynb has no 'zebra'",
+        "n_proxies=8": "It is called 'hier_proxies' now.",
+        "batch_size=-1": "batch_size=-1",
+    }.items():
+        assert run_cli([n, str(tmp_path / "no"), word]) == 2
+        assert sentence in capsys.readouterr().err
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    assert run_cli([n, str(tmp_path / "no"), "-y", str(tmp_path / "list.yaml")]) == 2
+    assert "does not hold names and values" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
+
+
+def test_other_notebooks_take_only_their_own(tmp_path):
+    n = toy_notebook(tmp_path / "n.ipynb", "1")
+    assert run_cli([n, str(tmp_path / "no"), "batch_size=64"]) == 2
+
+
+def test_help_lists_a_notebook_s_parameters(tmp_path, capsys):
+    n = toy_notebook(tmp_path / "n.ipynb", parameters="x = 1  # how many\nrecipe = 'emoji'")
+    assert run_cli(["--help"]) == 0 and "NOTEBOOK" in capsys.readouterr().out
+    assert run_cli([n, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert "how many" in said and "batch_size" in said and "of all ranks together" in said
+    assert run_cli([str(tmp_path / "none.ipynb"), "-h"]) == 2
+
+
 @pytest.mark.slow
 def test_interrupted_training_goes_on(tmp_path):
     "The notebook of a grid's runs: Ctrl-C saves a checkpoint, and the same command goes on from it."
@@ -297,7 +353,7 @@ def test_interrupted_training_goes_on(tmp_path):
         "image_size=32",
         "eval_size=32",
         "batch_size=32",
-        "n_proxies=16",
+        "hier_proxies=16",
         "tensorboard=False",
     ]
 
@@ -310,7 +366,7 @@ def test_interrupted_training_goes_on(tmp_path):
     for _ in range(2):
         before = step()
         with command(n, out, *words) as p:
-            until(lambda: step() > before or p.poll() is not None)
+            until(lambda p=p, before=before: step() > before or p.poll() is not None)
             os.killpg(p.pid, signal.SIGINT)
             said = p.communicate(timeout=patience)[1]
         assert p.returncode == 130 and "Traceback" not in said, said[-2000:]

@@ -11,7 +11,7 @@ from hier_nb.config import (
 )
 
 runs = [r for r in recipe_names() if r.split("-")[0] in ("cub", "cars", "sop", "inshop")]
-on_purpose = {"official_negatives"}
+on_purpose = {"hier_official_negatives", "hier_official_similarity"}
 
 
 @pytest.mark.parametrize("recipe", runs)

@@ -1,14 +1,25 @@
 "Grids: machines one by one, time limits, kills, and what their table says."
 
-import json, math, os, signal, subprocess, sys, threading, time
+import json, math, os, subprocess, sys, threading, time
 from contextlib import contextmanager
 from pathlib import Path
 import psutil, pytest
 from filelock import FileLock
 from toy_notebooks import patience, stubborn, toy_notebook, until
-from hier_nb.attempts import attempt, cancel_run, create_run, read_state, write_state
 from hier_nb.files import write_json
-from hier_nb.runs import cancel, grid_cli, grid_table, run_grid, share_machines
+from hier_nb.runs import (
+    cancel,
+    cancel_run,
+    create_run,
+    execute_run,
+    grid_cli,
+    grid_table,
+    read_state,
+    run_grid,
+    run_parameters,
+    share_machines,
+    write_state,
+)
 
 waits = """
 import os, pathlib, time
@@ -46,7 +57,8 @@ def test_a_run_stays_on_one_machine():
     assert share_machines(two_small) == (dict(num_cpus=1, num_gpus=0), 2)
     with pytest.raises(
         ValueError,
-        match="cpus_per_run=2, but a run stays on one machine, and the largest, a, has 0 GPUs and 1 core.\nPass at most cpus_per_run=1",
+        match="cpus_per_run=2, but a run stays on one machine, and the largest, a, has 0 GPUs and 1 core."
+        "\nPass at most cpus_per_run=1",
     ):
         share_machines(two_small, cpus_per_run=2)
     two_of_four = [dict(CPU=32, GPU=4, name="a"), dict(CPU=32, GPU=4, name="b")]
@@ -139,7 +151,9 @@ cluster.shutdown()
 
 @pytest.mark.slow
 def test_two_machines_of_one_core(tmp_path):
-    "Real Ray of two nodes: what fits on none is refused, what loses its node says what it waits for, and goes on when one comes."
+    """Real Ray of two nodes: what fits on none is refused.
+
+    What loses its node says what it waits for, and goes on when one comes."""
     p = subprocess.run(
         [sys.executable, "-c", on_cluster, tmp_path, toy_notebook(tmp_path / "n.ipynb", waits)],
         capture_output=True,
@@ -163,9 +177,15 @@ def test_two_machines_of_one_core(tmp_path):
 
 def test_a_run_that_does_not_stop_is_killed(tmp_path):
     "A kernel that ignores the interrupt is killed after its time and patience, and what it started with it."
-    child = "import subprocess, sys, pathlib\np = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])\npathlib.Path(out_dir, 'child').write_text(str(p.pid))\n"
+    child = """
+import subprocess, sys, pathlib
+p = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)'])
+pathlib.Path(out_dir, 'child').write_text(str(p.pid))
+"""
     f = create_run(tmp_path, {})
-    s = attempt(toy_notebook(tmp_path / "n.ipynb", child + stubborn), f, time_limit=0.1, patience=2)
+    s = execute_run(
+        toy_notebook(tmp_path / "n.ipynb", child + stubborn), f, time_limit=0.1, patience=2
+    )
     assert (
         s["state"] == "failed"
         and s["error"].startswith("stopped after its time limit of 0.1 minutes (DeadKernelError")
@@ -183,8 +203,8 @@ def test_a_run_that_does_not_stop_is_killed(tmp_path):
 def test_a_late_run_goes_on_next_time(tmp_path):
     f = create_run(tmp_path, {})
     n = toy_notebook(tmp_path / "n.ipynb", "import time\nif not resume: time.sleep(3600)")
-    assert attempt(n, f, time_limit=0.05)["state"] == "failed"
-    s = attempt(n, f, time_limit=60)
+    assert execute_run(n, f, time_limit=0.05)["state"] == "failed"
+    s = execute_run(n, f, time_limit=60)
     assert s["state"] == "done" and s["error"] is None and not s["late"] and s["attempts"] == 2
 
 
@@ -201,7 +221,8 @@ def work(x, out_dir):
         except KeyboardInterrupt:
             Path(out_dir, 'asked').touch()
             if x == 0: raise
-t = run_grid(work, dict(x=[0, 1, 2]), {str(tmp_path / "grid")!r}, cpus=1, cpus_per_run=1, retries=3, time_limit=.05, patience=2, revision='r')
+short = dict(retries=3, time_limit=.05, patience=2, revision='r')
+t = run_grid(work, dict(x=[0, 1, 2]), {str(tmp_path / "grid")!r}, cpus=1, cpus_per_run=1, **short)
 print(t[['state', 'attempts', 'error']].values.tolist())
 """
     p = subprocess.run(
@@ -236,7 +257,9 @@ def test_time_limit_of_the_command(tmp_path, capsys):
 
 
 def test_killed_driver_worker_and_kernel(tmp_path):
-    "A driver dies with everything below it; the same command goes on, and loses a worker and a kernel; nothing is done twice."
+    """A driver dies with everything below it; the same command goes on, and loses a worker and a kernel.
+
+    Nothing is done twice."""
     out, n = tmp_path / "kill", toy_notebook(tmp_path / "n.ipynb", waits)
 
     def begun(times):
@@ -449,4 +472,134 @@ def test_cancel_obeyed_between_cells(tmp_path):
         cancel_run(f)
 
     threading.Thread(target=order, daemon=True).start()
-    assert attempt(n, f)["state"] == "cancelled" and len((f / "cells").read_text()) < 200
+    assert execute_run(n, f)["state"] == "cancelled" and len((f / "cells").read_text()) < 200
+
+
+# one run
+
+
+saves = """
+import pathlib, time
+pathlib.Path(out_dir, 'begun').touch()
+try: time.sleep(3600)
+except KeyboardInterrupt: pathlib.Path(out_dir, 'saved').touch(); raise
+"""
+
+
+def test_cancelled_in_the_middle(tmp_path):
+    "The kernel is interrupted, and what it does about it is done."
+    n, f = toy_notebook(tmp_path / "n.ipynb", saves), create_run(tmp_path, {})
+
+    def order():
+        until((f / "begun").exists)
+        cancel_run(f)
+
+    threading.Thread(target=order, daemon=True).start()
+    s = execute_run(n, f)
+    assert s["state"] == "cancelled" and s["error"] == "KeyboardInterrupt"
+    assert (f / "saved").exists()
+
+
+def test_cancelled_before_it_starts(tmp_path):
+    f = create_run(tmp_path, dict(x=2))
+    cancel_run(f)
+    assert execute_run(toy_notebook(tmp_path / "n.ipynb", saves), f)["state"] == "cancelled"
+    assert read_state(f)["attempts"] == 0 and not (f / "begun").exists()
+
+
+def test_late(tmp_path):
+    n, f = toy_notebook(tmp_path / "n.ipynb", saves), create_run(tmp_path, {})
+    s = execute_run(n, f, time_limit=0.05)  # three seconds
+    assert s["state"] == "failed" and s["late"]
+    assert s["error"].startswith("stopped after its time limit of 0.05 minutes")
+
+
+def test_a_function(tmp_path):
+    def square(x, out_dir):
+        (Path(out_dir) / "r").write_text(str(x * x))
+
+    f = create_run(tmp_path, dict(x=2))
+    assert execute_run(square, f)["state"] == "done" and (f / "r").read_text() == "4"
+    wrong = create_run(tmp_path, dict(x=3))
+    assert execute_run(lambda y: y, wrong)["error"].startswith("TypeError")
+
+
+def test_a_run_that_another_process_holds(tmp_path):
+    f = create_run(tmp_path, dict(x=3))
+    with FileLock(f / ".lock"):
+        s = execute_run(lambda x: x, f, wait=0.1)
+    assert s["state"] == "failed" and "another process (pid None) still works" in s["error"]
+    assert read_state(f)["state"] == "queued"
+
+
+def test_a_folder_that_is_none(tmp_path):
+    f = create_run(tmp_path, dict(x=4))
+    os.rename(f, f.with_name("gone"))
+    f.touch()
+    s = execute_run(lambda x: x, f)
+    assert s["state"] == "failed" and s["error"].startswith("its folder cannot be written")
+
+
+# a driver
+
+
+def test_second_driver_is_refused(tmp_path):
+    "In a process of its own; the first goes on."
+    n, out = toy_notebook(tmp_path / "n.ipynb", waits), tmp_path / "grid"
+    with driver(n, dict(x=[1]), out) as first:
+        until(lambda: list(out.glob("*/begun")))
+        with driver(n, dict(x=[2]), out) as second:
+            said = second.communicate(timeout=patience)[0]
+        assert "Another driver works in" in said and f"pid {first.pid}" in said
+        (out / "go").touch()
+        first.communicate(timeout=patience)
+    assert grid_table(out).state.tolist() == ["done"] and states(out) == ["done"]
+
+
+def test_one_of_two_is_cancelled(tmp_path):
+    "It saves, and asked for again it goes on."
+    n, out = toy_notebook(tmp_path / "n.ipynb", waits), tmp_path / "grid"
+    with driver(n, dict(x=[7, 8]), out) as p:
+        until(lambda: len(list(out.glob("*/begun"))) == 2)
+        seven, eight = grid_table(out).run
+        assert cancel(out, eight) == [eight]
+        until(lambda: read_state(out / eight).get("state") == "cancelled")
+        (out / "go").touch()
+        p.communicate(timeout=patience)
+    assert grid_table(out).state.tolist() == ["done", "cancelled"]
+    t = run_grid(n, dict(x=[7, 8]), out, cpus=2, progress=False)
+    assert t.state.tolist() == ["done", "done"] and t.attempts.tolist() == [1, 2]
+
+
+# any name of the configuration
+
+
+def test_a_grid_may_set_any_name_of_the_configuration(tmp_path):
+    "A notebook with a parameter `recipe` need not list them, and they are checked in each run."
+    n = toy_notebook(
+        tmp_path / "n.ipynb",
+        "open(out_dir + '/said', 'w').write(f'{batch_size} {lr}')",
+        parameters="recipe = 'emoji'\nout_dir = None",
+    )
+    out = tmp_path / "grid"
+    t = run_grid(n, dict(batch_size=64, lr=["2e-3"]), out, cpus=1, progress=False)
+    assert t.state.tolist() == ["done"], t.error.tolist()
+    assert next(out.glob("*/said")).read_text() == "64 0.002"
+    assert run_parameters(out / t.run[0]) == dict(batch_size=64, lr="2e-3")
+    with pytest.raises(ValueError, match="Did you mean 'batch_size'"):
+        run_grid(n, dict(batch_sise=64), tmp_path / "no")
+    with pytest.raises(ValueError, match="lr=-1"):
+        run_grid(n, dict(lr=[0.1, -1]), tmp_path / "no")
+    assert not (tmp_path / "no").exists()
+
+
+# help
+
+
+def test_help_of_the_command(capsys):
+    assert grid_cli(["--help"]) == 0
+    said = capsys.readouterr().out
+    for name in ("seeds=", "gpus_per_run=", "time_limit=", "status", "cancel"):
+        assert name in said
+    assert grid_cli(["status", "--help"]) == 0 and "--json" in capsys.readouterr().out
+    assert grid_cli(["cancel", "-h"]) == 0 and "RUN" in capsys.readouterr().out
