@@ -188,7 +188,7 @@ class PlainHIERLoss(nn.Module):
         return dict(data=data.loss, proxies=proxies.loss)
 
 # %% ../nbs/31_hierarchy.ipynb #d6ddbfe8
-def _outside_compile(f):
+def outside_compile(f):
     "Decorator: a compiled network calls `f` as it is."
 
     @functools.wraps(f)
@@ -201,7 +201,7 @@ def _outside_compile(f):
 
 # %% ../nbs/31_hierarchy.ipynb #e0f4a4a4
 @patch
-@_outside_compile
+@outside_compile
 @full_precision
 def _term(self: PlainHIERLoss, name, points, rho, labels, generator):
     "-> `TripletLoss`, and which anchors counted, (N,)."
@@ -266,7 +266,7 @@ def _check_settings(self: PlainHIERLoss):
 
 
 @patch
-@_outside_compile
+@outside_compile
 def _check(self: PlainHIERLoss, embeddings, labels):
     dim = self.proxies.weight.shape[1]
     if embeddings.ndim != 2 or embeddings.shape[1] != dim:
@@ -553,7 +553,7 @@ class _FastLoss(torch.autograd.Function):
         return gradient, None, None, None, None
 
 # %% ../nbs/31_hierarchy.ipynb #0c7ce1c0
-@_outside_compile
+@outside_compile
 @full_precision
 def triplet_loss(
     distances: Tensor,  # points to proxies, (N, P)
