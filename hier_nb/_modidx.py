@@ -467,6 +467,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                    'hier_nb.hierarchy._exponential': ('hierarchy.html#_exponential', 'hier_nb/hierarchy.py'),
                                    'hier_nb.hierarchy._forward': ('hierarchy.html#_forward', 'hier_nb/hierarchy.py'),
                                    'hier_nb.hierarchy._gradient': ('hierarchy.html#_gradient', 'hier_nb/hierarchy.py'),
+                                   'hier_nb.hierarchy._outside_compile': ('hierarchy.html#_outside_compile', 'hier_nb/hierarchy.py'),
                                    'hier_nb.hierarchy._refuse_nan': ('hierarchy.html#_refuse_nan', 'hier_nb/hierarchy.py'),
                                    'hier_nb.hierarchy._relaxed': ('hierarchy.html#_relaxed', 'hier_nb/hierarchy.py'),
                                    'hier_nb.hierarchy._straight_through': ('hierarchy.html#_straight_through', 'hier_nb/hierarchy.py'),
