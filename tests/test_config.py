@@ -36,7 +36,7 @@ from hier_nb.pictures import create_transform
 from hier_nb.retrieval import recall_at_k
 from hier_nb.samplers import ClassBalancedSampler
 from hier_nb.spaces import Ball
-from hier_nb.grids import check_grid, expand, read_grid
+from hier_nb.notebooks import check_grid, expand, read_grid
 from hier_nb.notebooks import run_cli
 from hier_nb.trainer import create_optimizer
 

@@ -1,65 +1,62 @@
 "Labels, masks, K's and embeddings of every kind give the same numbers, or one clear sentence, in every measure."
 
 import resource
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from hier_nb.checks import check_embeddings, check_ks, check_labels, check_mask
-from hier_nb.explorer import explore, read_embeddings
-from hier_nb.figures import pick_triplet, place_nodes, plot_tree
-from hier_nb.geometry import expmap0
+from hier_nb.embeddings import Embeddings, Taxonomy
+from hier_nb.explorer import explore
 from hier_nb.metrics import (
+    cophenetic_correlation,
+    dasgupta_score,
     delta_hyperbolicity,
+    dendrogram_purity,
     hierarchy_report,
+    linkage_tree,
     proxy_usage,
     retrieval_report,
     rho_spectrum,
+    score_tree,
+    spearman,
+    taxonomy_tree,
+    triplet_agreement,
 )
-from hier_nb.embeddings import Taxonomy
 from hier_nb.pictures import ImageDataset
-from hier_nb.relatedness import level_ids, levels_in_common, neighbor_agreement, taxonomy_scores
+from hier_nb.plots import plot_retrieval
 from hier_nb.retrieval import (
     average_linkage,
     bootstrap,
     cluster_scores,
+    level_ids,
+    levels_in_common,
+    neighbor_agreement,
     per_class,
-    query_scores,
     recall_at_k,
+    taxonomy_scores,
 )
-from hier_nb.tree import (
-    ancestor_heights,
-    build_tree,
-    leaf_counts,
-    name_nodes,
-    nearest_proxy,
-    node_depths,
-    proxy_parents,
-)
-from hier_nb.tree_metrics import (
-    cophenetic_correlation,
-    dasgupta_score,
-    dendrogram_purity,
-    linkage_arrays,
-    spearman,
-    taxonomy_tree,
-    tree_scores,
-    triplet_agreement,
-)
-from hier_nb.visualize import center, map_to_disk, place_proxies, plot_retrieval, plot_run
+from hier_nb.spaces import Ball, Flat, Sphere
+from hier_nb.tree import TreeArrays, build_tree, leaf_counts, name_nodes, node_depths, proxy_parents
 
 N, CLASSES = 48, 6
 
 
 def points(n=N, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return expmap0(torch.randn(n, 5, generator=generator))
+    return Ball(clip_radius=None)(torch.randn(n, 5, generator=generator))
 
 
 x, proxies = points(), points(7, 1)
 labels = torch.arange(N) % CLASSES
 mask = torch.arange(N) < 12
 taxonomy = Taxonomy(("kind",), tuple((f"kind {k // 2}",) for k in range(CLASSES)))
+
+
+def emb(points=x, y=labels, space=None, **known):
+    return Embeddings(points, space or Ball(), y, **known)
 
 
 def sentence(error, *parts):
@@ -108,23 +105,19 @@ MASKS = {
 }
 
 
-def measures(y, q=mask):
+def measures(y):
     "Every number that labels alone decide."
-    report = retrieval_report(x, y, None, q, ks=(1, 4), interval=True)
-    alone = retrieval_report(x, y, ks=(1, 4))
-    y_query, y_rest = check_labels(y)[mask], check_labels(y)[~mask]
-    rankings = taxonomy_scores(x[mask], y_query, None, x[~mask], y_rest)[0]
-    tree = linkage_arrays(average_linkage(x))
+    e, asked = emb(y=y), emb(y=y, is_query=mask)
     return [
-        report,
-        alone,
-        recall_at_k(x, y, 2),
-        neighbor_agreement(x, y, None),
-        {k: v.tolist() for k, v in rankings.items()},
-        cluster_scores(x, y),
+        retrieval_report(asked, ks=(1, 4), interval=True),
+        retrieval_report(e, ks=(1, 4)),
+        recall_at_k(e, 2),
+        neighbor_agreement(e),
+        {name: values.tolist() for name, values in taxonomy_scores(asked).scores.items()},
+        cluster_scores(e),
         list(per_class(torch.arange(N), y).values()),
         bootstrap(torch.arange(N), y, n=20),
-        dendrogram_purity(*tree, y),
+        dendrogram_purity(linkage_tree(average_linkage(e)), e.labels),
     ]
 
 
@@ -143,16 +136,24 @@ def test_labels_are_names(kind):
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
 
 
+def test_names_are_labels():
+    words = [f"class {k}" for k in labels.tolist()]
+    for kind in (words, tuple(words), np.array(words), np.array(words, object)):
+        e = emb(y=kind)
+        assert e.labels.tolist() == labels.tolist()
+        assert e.class_names == [f"class {k}" for k in range(CLASSES)]
+
+
 @pytest.mark.parametrize("kind", MASKS)
 def test_masks_of_every_type(kind):
-    got = retrieval_report(x, labels, taxonomy, MASKS[kind](mask), ks=(1, 4))
-    by_hand = retrieval_report(x, labels, taxonomy, mask, ks=(1, 4))
+    got = retrieval_report(emb(taxonomy=taxonomy, is_query=MASKS[kind](mask)), ks=(1, 4))
+    by_hand = retrieval_report(emb(taxonomy=taxonomy, is_query=mask), ks=(1, 4))
     assert got == by_hand
-    assert got["recall"] == recall_at_k(x[mask], labels[mask], (1, 4), x[~mask], labels[~mask])
+    assert got["recall"] == recall_at_k(emb()[mask], (1, 4), gallery=emb()[~mask])
 
 
 def test_boolean_labels_are_two_classes():
-    assert recall_at_k(x, labels > 2, 1) == recall_at_k(x, (labels > 2).long(), 1)
+    assert recall_at_k(emb(y=labels > 2), 1) == recall_at_k(emb(y=(labels > 2).long()), 1)
 
 
 @pytest.mark.parametrize(
@@ -162,37 +163,41 @@ def test_boolean_labels_are_two_classes():
         (labels.float().masked_fill(labels == 3, torch.nan), "nan at place 3"),
         (labels[:-1], f"{N - 1} labels for {N}"),
         (labels[:, None], "shape (48, 1)"),
-        ([str(k) for k in labels.tolist()], "'0'"),
         (pd.Series([None] * N), "None at place 0"),
-        (None, "None"),
+        ([None, *["a"] * (N - 1)], "None"),
         (labels + 1j, "complex"),
         (labels.float() + 2**25, "merges integers"),
         ("0123", "'0123'"),
         (pd.Categorical(["a"] * N), "'a'"),
     ],
 )
+def test_wrong_labels(wrong, part):
+    for measure in (
+        lambda y: emb(y=y),
+        lambda y: per_class(torch.zeros(N), y),
+        lambda y: bootstrap(torch.zeros(N), y),
+    ):
+        with pytest.raises(ValueError) as error:
+            measure(wrong)
+        sentence(error, "labels")
+        assert part in str(error.value) or "47 labels for" in str(error.value)
+
+
 @pytest.mark.parametrize(
     "measure",
     [
         recall_at_k,
-        query_scores,
         cluster_scores,
         retrieval_report,
-        lambda x, y: neighbor_agreement(x, y, None),
+        neighbor_agreement,
         taxonomy_scores,
-        lambda x, y: hierarchy_report(x, y, taxonomy),
-        lambda x, y: bootstrap(torch.zeros(N), [None] if y is None else y),
-        lambda x, y: per_class(torch.zeros(N), y),
-        explore,
-        lambda x, y: pick_triplet(x, y, proxies),
-        lambda x, y: name_nodes(build_tree(x, proxies), y, list("abcdef")),
+        hierarchy_report,
     ],
 )
-def test_wrong_labels(measure, wrong, part):
+def test_no_labels(measure):
     with pytest.raises(ValueError) as error:
-        measure(x, wrong)
-    sentence(error, "labels")
-    assert part in str(error.value) or "47 labels for" in str(error.value)
+        measure(Embeddings(x, Ball()))
+    sentence(error, "have no labels")
 
 
 @pytest.mark.parametrize(
@@ -211,7 +216,7 @@ def test_wrong_labels(measure, wrong, part):
 )
 def test_wrong_masks(wrong, part):
     with pytest.raises(ValueError) as error:
-        retrieval_report(x, labels, None, wrong)
+        emb(is_query=wrong)
     sentence(error, "is_query", part)
 
 
@@ -231,8 +236,8 @@ def test_wrong_masks(wrong, part):
     ],
 )
 def test_ks(ks, keys):
-    assert list(recall_at_k(x, labels, ks)) == keys
-    assert list(retrieval_report(x, labels, ks=ks)["recall"]) == keys
+    assert list(recall_at_k(emb(), ks)) == keys
+    assert list(retrieval_report(emb(), ks)["recall"]) == keys
 
 
 @pytest.mark.parametrize(
@@ -259,53 +264,28 @@ def test_ks(ks, keys):
     "measure",
     [
         recall_at_k,
-        query_scores,
-        lambda x, y, ks: retrieval_report(x, y, ks=ks),
-        lambda x, y, ks: retrieval_report(x, y, None, torch.arange(N) == 0, ks),
+        retrieval_report,
+        lambda e, ks: retrieval_report(emb(is_query=torch.arange(N) == 0), ks),
     ],
 )
 def test_wrong_ks(measure, ks):
     with pytest.raises(ValueError) as error:
-        measure(x, labels, (N,) if ks == N else ks)
+        measure(emb(), (N,) if ks == N else ks)
     sentence(error, "ks")
 
 
 BROKEN = {
-    "average_linkage": average_linkage,
-    "cluster_scores": lambda x: cluster_scores(x, labels),
-    "recall": lambda x: recall_at_k(x, labels),
-    "gallery": lambda x: recall_at_k(points(), labels, 1, x, labels),
-    "report": lambda x: retrieval_report(x, labels),
-    "taxonomy_scores": lambda x: taxonomy_scores(x, labels),
-    "agreement": lambda x: neighbor_agreement(x, labels, taxonomy),
-    "hierarchy_report": lambda x: hierarchy_report(x, labels, taxonomy),
-    "delta": delta_hyperbolicity,
-    "rho": rho_spectrum,
-    "proxy_usage": lambda x: proxy_usage(x, proxies),
-    "proxies used": lambda x: proxy_usage(points(), x),
-    "build_tree": lambda x: build_tree(x, proxies),
-    "tree's proxies": lambda x: build_tree(points(), x),
-    "radius tree": lambda x: build_tree(points(), x, rule="radius"),
-    "parents": proxy_parents,
-    "nearest_proxy": lambda x: nearest_proxy(x, proxies),
-    "heights": lambda x: ancestor_heights(x, proxies, labels),
-    "map_to_disk": map_to_disk,
-    "explore": lambda x: explore(x, labels),
-    "explored proxies": lambda x: explore(points(), labels, x),
-    "center": lambda x: center(x[:, :2] / 9),
-    "place_proxies": lambda x: place_proxies(x[:, :2] / 9, points(), proxies),
-    "placed samples": lambda x: place_proxies(points()[:, :2] / 9, x, proxies),
-    "plot_run": lambda x: plot_run(x[:, :2] / 9, points()[:3, :2] / 9),
-    "triplet": lambda x: pick_triplet(x, labels, proxies),
-    "nodes": lambda x: place_nodes(x[:, :2] / 9, build_tree(points(), proxies)),
-    "figure": lambda x: plot_tree(x[:, :2] / 9, build_tree(points(), proxies)),
-    "hierarchy's proxies": lambda x: hierarchy_report(points(), labels, taxonomy, x),
+    "points": lambda x: emb(x),
+    "sphere": lambda x: emb(x, space=Sphere()),
+    "flat": lambda x: emb(x, space=Flat()),
+    "proxies": lambda x: emb(proxies=x),
 }
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 @pytest.mark.parametrize("name", BROKEN)
 def test_nan_is_never_a_number(name, value):
+    "No measure, tree or picture sees such points: they cannot become Embeddings."
     broken = points()
     broken[5, 0], broken[40, 1] = value, value
     with pytest.raises(ValueError) as error:
@@ -315,15 +295,9 @@ def test_nan_is_never_a_number(name, value):
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_nothing_to_measure(name):
-    if name in (
-        "build_tree",
-        "nearest_proxy",
-        "explored proxies",
-    ):  # proxies without samples, or samples without proxies, can be shown
-        return
     with pytest.raises(ValueError) as error:
         BROKEN[name](points()[:0])
-    assert len(str(error.value).splitlines()) == 2
+    sentence(error, "0 rows")
 
 
 def test_values_that_are_not_defined_are_left_out():
@@ -346,28 +320,24 @@ def test_values_that_are_not_defined_are_left_out():
     ],
 )
 def test_embeddings_of_every_kind(kind, convert):
-    assert recall_at_k(convert(x), labels, 2) == recall_at_k(x, labels, 2)
-    assert neighbor_agreement(convert(x), labels, taxonomy) == neighbor_agreement(
-        x, labels, taxonomy
+    e, same = (
+        emb(convert(x), proxies=convert(proxies), taxonomy=taxonomy),
+        emb(proxies=proxies, taxonomy=taxonomy),
     )
-    assert (
-        len(average_linkage(convert(x))) == N - 1
-        and len(build_tree(convert(x), convert(proxies))) > N
-    )
-    assert abs(delta_hyperbolicity(convert(x)) - delta_hyperbolicity(x)) < 1e-4
-    report = hierarchy_report(convert(x), labels, taxonomy, convert(proxies))
-    assert abs(report["shape"]["rho"] - rho_spectrum(x)) < 1e-4
+    assert recall_at_k(e, 2) == recall_at_k(same, 2)
+    assert neighbor_agreement(e) == neighbor_agreement(same)
+    assert len(average_linkage(e)) == N - 1
+    assert len(build_tree(e)) > N
+    assert abs(delta_hyperbolicity(e) - delta_hyperbolicity(same)) < 1e-4
+    assert abs(hierarchy_report(e)["shape"]["rho"] - rho_spectrum(same)) < 1e-4
 
 
 def test_half_precision_becomes_single():
-    half = x.half()
-    for measure in (
-        lambda x: retrieval_report(x, labels),
-        lambda x: cluster_scores(x, labels),
-        rho_spectrum,
-        lambda x: proxy_usage(x, proxies),
-    ):
-        assert measure(half) == measure(half.float())
+    half = emb(x.half(), proxies=proxies.half())
+    single = emb(x.half().float(), proxies=proxies.half().float())
+    assert half.points.dtype == torch.float32
+    for measure in (retrieval_report, cluster_scores, rho_spectrum, proxy_usage):
+        assert measure(half) == measure(single)
 
 
 @pytest.mark.parametrize(
@@ -383,104 +353,90 @@ def test_half_precision_becomes_single():
         ([[0.1], [0.1, 0.2]], "no vector or table"),
     ],
 )
-@pytest.mark.parametrize(
-    "measure",
-    [
-        lambda x: recall_at_k(x, labels),
-        lambda x: cluster_scores(x, labels),
-        average_linkage,
-        lambda x: taxonomy_scores(x, labels),
-        lambda x: build_tree(x, proxies),
-        delta_hyperbolicity,
-    ],
-)
-def test_wrong_embeddings(measure, wrong, part):
+def test_wrong_embeddings(wrong, part):
     with pytest.raises(ValueError) as error:
-        measure(wrong)
+        emb(wrong)
     sentence(error, "embeddings", part)
 
 
 def test_one_and_two_points():
+    one, two = emb(proxies=proxies)[:1], emb(proxies=proxies)[:2]
     for measure in (recall_at_k, neighbor_agreement):
         with pytest.raises(ValueError, match="nothing to be compared with"):
-            measure(x[:1], labels[:1], *([] if measure is recall_at_k else [None]))
-    assert recall_at_k(x[:2], [4, 4], 1) == {1: 1.0} and recall_at_k(x[:2], [4, 5], 1) == {1: 0.0}
-    assert recall_at_k(x[:1], [7], 1, x[:1], [7]) == {1: 1.0}
-    assert cluster_scores(x[:1], [3])["nmi"] == 1.0
-    assert len(average_linkage(x[:2])) == 1
-    assert build_tree(x[:1], proxies).number_of_nodes() >= 2
+            measure(one)
+    assert recall_at_k(emb(x[:2], [4, 4]), 1) == {1: 1.0}
+    assert recall_at_k(emb(x[:2], [4, 5]), 1) == {1: 0.0}
+    assert recall_at_k(one, 1, gallery=one) == {1: 1.0}
+    assert cluster_scores(one)["nmi"] == 1.0
+    assert len(average_linkage(two)) == 1
+    assert build_tree(one).number_of_nodes() >= 2
     with pytest.raises(ValueError, match="cannot be clustered"):
-        average_linkage(x[:1])
+        average_linkage(one)
     with pytest.raises(ValueError, match="have no pairs"):
-        proxy_usage(x[:1], proxies)
+        proxy_usage(one)
+
+
+def test_proxies_are_asked_for():
+    for measure in (build_tree, proxy_usage, proxy_parents):
+        with pytest.raises(ValueError) as error:
+            measure(emb())
+        sentence(error, "have no proxies")
 
 
 def test_where_labels_point_at_something():
-    for wrong, part in (
-        (labels + 1, "Label 6 is not in the taxonomy of 6"),
-        (labels - 1, "Label -1 is not"),
-    ):
-        for measure in (
-            lambda y: level_ids(y, taxonomy),
-            lambda y: hierarchy_report(x, y, taxonomy),
-            lambda y: neighbor_agreement(x, y, taxonomy),
-            lambda y: taxonomy_scores(x, y, taxonomy),
-            lambda y: retrieval_report(x, y, taxonomy),
-        ):
+    for wrong, part in ((labels + 1, "Label 6 is not"), (labels - 1, "Label -1 is not")):
+        for measure in (lambda y: level_ids(y, taxonomy), lambda y: emb(y=y, taxonomy=taxonomy)):
             with pytest.raises(ValueError) as error:
                 measure(wrong)
             sentence(error, part)
-    tree = build_tree(x, proxies)
-    for names in (list("abc"), dict(enumerate("abc"))):
-        with pytest.raises(ValueError):
-            name_nodes(tree, labels, names)
-    named = name_nodes(tree, labels * 2**40, {k * 2**40: f"class {k}" for k in range(CLASSES)})
-    same = name_nodes(build_tree(x, proxies), labels, [f"class {k}" for k in range(CLASSES)])
-    assert dict(named.nodes(data="name")) == dict(same.nodes(data="name"))
+    with pytest.raises(ValueError, match="there are 3 to choose from"):
+        emb(class_names=list("abc"))
+    named = name_nodes(
+        build_tree(emb(proxies=proxies)), emb(proxies=proxies, class_names=list("abcdef"))
+    )
+    assert set("abcdef") & {name for _, name in named.nodes(data="name")}
 
 
 def test_trees_of_large_numbers():
-    tree = linkage_arrays(average_linkage(x))
+    tree = linkage_tree(average_linkage(emb()))
     ids = level_ids(labels, taxonomy)
     large = torch.where(ids >= 0, ids * 30_000_000 + 7, ids)
-    assert tree_scores(*tree, ids, ["kind", "class"]) == tree_scores(
-        *tree, large, ["kind", "class"]
-    )
-    assert (taxonomy_tree(ids)[0] == taxonomy_tree(large)[0]).all()
+    names = ["kind", "class"]
+    assert score_tree(tree, ids, names) == score_tree(tree, large, names)
+    assert (taxonomy_tree(ids).parent == taxonomy_tree(large).parent).all()
     assert levels_in_common(ids, ids).tolist() == levels_in_common(large, large).tolist()
     for measure in (dasgupta_score, cophenetic_correlation, triplet_agreement):
         with pytest.raises(ValueError, match="47 rows of ids for 48"):
-            measure(*tree, ids[:-1])
+            measure(tree, ids[:-1])
     with pytest.raises(ValueError, match="dense_labels"):
-        leaf_counts(*tree, labels + 2**40)
+        leaf_counts(TreeArrays(*tree), labels + 2**40)
     with pytest.raises(ValueError, match="circle"):
         node_depths(torch.tensor([1, 2, 0]))
 
 
 def test_queries_that_are_not_there():
     pictures = np.zeros((N, 4, 4, 3), np.uint8)
-    ds = ImageDataset(pictures, labels, list("abcdef"), [str(n) for n in range(N)])
+    dataset = ImageDataset(pictures, labels, list("abcdef"), [str(n) for n in range(N)])
     with pytest.raises(ValueError, match="queries holds 99"):
-        plot_retrieval(x, ds, [99])
+        plot_retrieval(Embeddings(x, Ball(), dataset=dataset), [99])
 
 
-def test_read_embeddings(tmp_path):
+def test_load_sorts_out_what_a_file_holds(tmp_path):
     path = tmp_path / "e.pt"
-    for y in (
+    kinds = (
         labels,
         labels.to(torch.uint8),
         labels.float(),
         labels.bool(),
         labels[:, None],
         labels * 2**40,
-    ):
+    )
+    for y in kinds:
         torch.save((x, y, proxies), path)
-        found = read_embeddings(path)
-        assert (
-            found["labels"].tolist() == y.flatten().long().tolist() and len(found["proxies"]) == 7
-        )
+        found = Embeddings.load(path, Ball())
+        assert found.labels.tolist() == y.flatten().long().tolist() and len(found.proxies) == 7
     torch.save(dict(embeddings=x.half(), labels=labels.double()), path)
-    assert read_embeddings(path)["embeddings"].dtype == torch.float32
+    assert Embeddings.load(path, Ball()).points.dtype == torch.float32
     broken = x.clone()
     broken[2] = torch.nan
     for content, part in (
@@ -492,15 +448,15 @@ def test_read_embeddings(tmp_path):
     ):
         torch.save(content, path)
         with pytest.raises(ValueError) as error:
-            read_embeddings(path)
+            Embeddings.load(path, Ball())
         sentence(error, str(path), part)
 
 
 def test_explorer_counts_classes_not_labels():
-    widget = explore(x, labels * 30_000_000 - 60_000_000, on_map=x[:, :2] / 9)
-    assert widget.meta["class_names"] == [
-        f"class {30_000_000 * k - 60_000_000}" for k in range(CLASSES)
-    ]
+    on_map = emb(x[:, :2] / 9, space=Ball())
+    widget = explore(emb(y=labels * 30_000_000 - 60_000_000), on_map=on_map)
+    names = [f"class {30_000_000 * k - 60_000_000}" for k in range(CLASSES)]
+    assert widget.meta["class_names"] == names
     assert np.frombuffer(widget.labels, np.int32).tolist() == labels.tolist()
 
 
