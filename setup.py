@@ -14,7 +14,9 @@ extras = {
     if k.endswith("_requirements")
 }
 for_contributors = ("dev", "docs", "browser", "lab", "wandb", "models")
-extras["all"] = sorted({r for name, rs in extras.items() if name not in for_contributors for r in rs})
+extras["all"] = sorted({
+    r for name, rs in extras.items() if name not in for_contributors for r in rs
+})
 readme = here / "README.md"
 
 setup(

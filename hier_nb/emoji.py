@@ -26,7 +26,8 @@ import torch
 from PIL import Image
 from tqdm.auto import tqdm
 from .checks import require
-from .pictures import ImageDataset, Rows, Taxonomy
+from .embeddings import Taxonomy
+from .pictures import ImageDataset, Rows
 
 # %% ../nbs/12_emoji.ipynb #266c24c3
 class _Package(NamedTuple):

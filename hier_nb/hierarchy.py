@@ -64,7 +64,6 @@ class Triplets(NamedTuple):
     valid: Tensor  # anchors that count, boolean (N,)
 
 
-@torch.compiler.disable
 def sample_triplets(
     related: Tensor,  # symmetric boolean table, (N, N), diagonal False
     n: int,  # T, triplets per anchor
@@ -189,6 +188,7 @@ class PlainHIERLoss(nn.Module):
 
 # %% ../nbs/31_hierarchy.ipynb #d6ddbfe8
 @patch
+@torch.compiler.disable
 @full_precision
 def _term(self: PlainHIERLoss, name, points, rho, labels, generator):
     "-> `TripletLoss`, and which anchors counted, (N,)."

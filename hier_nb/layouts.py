@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from .checks import require
-from .pictures import ImageDataset, ImageFiles, Taxonomy
+from .embeddings import Taxonomy
+from .pictures import ImageDataset, ImageFiles
 
 # %% ../nbs/13_layouts.ipynb #6bf654c4
 class _Row(NamedTuple):

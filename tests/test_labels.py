@@ -16,7 +16,8 @@ from hier_nb.metrics import (
     retrieval_report,
     rho_spectrum,
 )
-from hier_nb.pictures import ImageDataset, Taxonomy
+from hier_nb.embeddings import Taxonomy
+from hier_nb.pictures import ImageDataset
 from hier_nb.relatedness import level_ids, levels_in_common, neighbor_agreement, taxonomy_scores
 from hier_nb.retrieval import (
     average_linkage,

@@ -11,7 +11,8 @@ import torch
 from fastcore.test import test_fail as fails
 from PIL import Image
 from torch.utils.data import DataLoader
-from hier_nb.pictures import ImageDataset, ImageFiles, Taxonomy, cache_pictures, find_unreadable
+from hier_nb.embeddings import Taxonomy
+from hier_nb.pictures import ImageDataset, ImageFiles, cache_pictures, find_unreadable
 from hier_nb.pictures import _CachedImages, _shrink, read_image
 
 ZOO = Taxonomy(
