@@ -17,7 +17,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'hier_nb.checks.check_labels': ('checks.html#check_labels', 'hier_nb/checks.py'),
                                 'hier_nb.checks.check_level_ids': ('checks.html#check_level_ids', 'hier_nb/checks.py'),
                                 'hier_nb.checks.check_mask': ('checks.html#check_mask', 'hier_nb/checks.py'),
-                                'hier_nb.checks.check_search': ('checks.html#check_search', 'hier_nb/checks.py'),
                                 'hier_nb.checks.check_values': ('checks.html#check_values', 'hier_nb/checks.py'),
                                 'hier_nb.checks.dense_labels': ('checks.html#dense_labels', 'hier_nb/checks.py'),
                                 'hier_nb.checks.require': ('checks.html#require', 'hier_nb/checks.py')},
