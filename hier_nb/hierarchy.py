@@ -575,7 +575,7 @@ class HIERLoss(PlainHIERLoss):
     """HIER regulariser ([Kim et al. 2023](https://arxiv.org/abs/2212.14258), §3.2): `loss = hier(embeddings, labels)`.
 
     Its parameters, `.proxies.weight`, belong in the optimiser (published runs: 50 times the head's learning rate).
-    Everything but the space is given by name."""
+    What comes after the space is given by name."""
 
     def _triplet_loss(self, distances, triplets, generator):
         return triplet_loss(distances, triplets, self._triplet_settings(), generator)
