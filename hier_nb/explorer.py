@@ -6,11 +6,6 @@
 __all__ = ['Explorer', 'explore']
 
 # %% ../nbs/47_explorer.ipynb #2ddea40a
-from .checks import require
-
-require("anywidget", extra="explorer")
-
-# %% ../nbs/47_explorer.ipynb #37d1c9e3
 import base64
 import html
 import io
@@ -21,31 +16,26 @@ import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
-import anywidget
 import numpy as np
 import torch
-import traitlets
 from PIL import Image
 from fastcore.basics import patch
-from matplotlib import colormaps
-from matplotlib.colors import to_hex, to_rgb
 from torch import Tensor
 import hier_nb
-from .checks import check_ks
+from .checks import check_ks, require
+
+require("anywidget", extra="explorer")
+import anywidget
+import traitlets
+from matplotlib import colormaps
+from matplotlib.colors import to_hex, to_rgb
 from .embeddings import Embeddings
 from .files import write_atomic
 from .geometry import project
 from .neighbors import Index
 from .pictures import read_image
-from hier_nb.plots import (
-    class_colors,
-    color_by,
-    map_to_disk,
-    picture,
-    place_nodes,
-    random_rows,
-    unit_disk,
-)
+from .plots import class_colors, color_by, map_to_disk, picture
+from .plots import place_nodes, random_rows, unit_disk
 from .spaces import check_same_space
 from .tree import build_tree, name_nodes
 

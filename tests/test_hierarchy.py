@@ -1,8 +1,10 @@
-"HIER's loss: NaN, dead terms, saturated similarity, shared maps, labels of every kind."
+"HIER's loss: NaN, dead halves, saturated similarity, every space, shared spaces, labels of every kind."
 
 import copy
 import math
 import pickle
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -10,48 +12,64 @@ import pytest
 import torch
 from fastcore.test import test_fail as fails
 
-from hier_nb.geometry import ToPoincare, pairwise_dist
-from hier_nb.hierarchy import HIERLoss, HierarchicalProxies, sample_triplets, triplet_loss
-from hier_nb.losses import ImageAnchorLoss, HypLoss, create_loss
+from hier_nb.hierarchy import (
+    HierarchicalProxies,
+    HIERLoss,
+    PlainHIERLoss,
+    TripletSettings,
+    plain_triplet_loss,
+    sample_triplets,
+    triplet_loss,
+)
+from hier_nb.losses import HypLoss, ImageAnchorLoss, create_loss
 from hier_nb.neighbors import reciprocal_neighbors
+from hier_nb.spaces import Ball, Flat, Sphere
 
 LABELS = torch.arange(4).repeat_interleave(6)
+SETTINGS = TripletSettings(margin=0.1, temperature=0.1, distinct_ancestors=False)
+SPACES = [
+    Ball(),
+    Ball(c=1.0, clip_radius=None),
+    Ball(soft_clip=True),
+    Sphere(),
+    Flat(),
+    Flat(clip_radius=2.3),
+]
+every_space = pytest.mark.parametrize("space", SPACES, ids=str)
 
 
 def batch(n=24, dim=8, spread=1.0, **kwargs):
-    return ToPoincare(**kwargs)(
-        spread * torch.randn(n, dim, generator=torch.Generator().manual_seed(0))
-    )
+    vectors = torch.randn(n, dim, generator=torch.Generator().manual_seed(0))
+    return Ball(**kwargs)(spread * vectors)
 
 
 def seed():
     return torch.Generator().manual_seed(3)
 
 
-def test_a_nan_distance_gives_a_nan_loss_and_gradient():
+@pytest.mark.parametrize("loss_of", [triplet_loss, plain_triplet_loss])
+def test_a_nan_distance_gives_a_nan_loss_and_gradient(loss_of):
     D = torch.rand(12, 10)
     related = reciprocal_neighbors(torch.rand(12, 12).add(torch.eye(12)), 8)
-    t, valid = sample_triplets(related | related.T, 20)
-    valid[:] = True
+    triplets = sample_triplets(related | related.T, 20)
+    triplets = triplets._replace(valid=torch.ones(12, dtype=torch.bool))
     for place in ((0, 0), (5, 3), (11, 9)):
         broken = D.clone()
         broken[place] = math.nan
         broken.requires_grad_()
-        loss = triplet_loss(broken, t, valid)[0]
+        loss = loss_of(broken, triplets, SETTINGS).loss
         assert loss.isnan()
         loss.backward()
-        assert broken.grad.isnan().any()
+        assert loss_of is plain_triplet_loss or broken.grad.isnan().any()
 
 
 def test_one_nan_proxy_is_nobodys_ancestor():
     hier = HIERLoss(n_proxies=32, dim=8, n_neighbors=6)
     with torch.no_grad():
         hier.proxies.weight[7, 2] = math.nan
-    fails(lambda: hier(batch(), LABELS), contains="1 of 32 hierarchical proxies hold NaN")
-    rho = hier.proxies.on_ball()
-    assert hier._term(batch(), rho, LABELS, None)[0].isnan(), (
-        "without the check, as on a GPU, the loss is NaN"
-    )
+    fails(hier, args=(batch(), LABELS), contains="1 of 32 hierarchical proxies hold NaN")
+    found, _ = hier._term("data", batch(), hier.proxies(), LABELS, None)
+    assert found.loss.isnan(), "without the check, as on a GPU, the loss is NaN"
 
 
 def test_nan_and_infinite_embeddings_are_refused():
@@ -59,8 +77,8 @@ def test_nan_and_infinite_embeddings_are_refused():
     for value in (math.nan, math.inf):
         x = batch().clone()
         x[3, 1] = value
-        fails(lambda: hier(x, LABELS), contains="1 of 24 embeddings hold NaN or infinite")
-        fails(lambda: hier.diagnostics(x, LABELS), contains="1 of 24 embeddings")
+        fails(hier, args=(x, LABELS), contains="1 of 24 embeddings hold NaN or infinite")
+        fails(hier.diagnostics, args=(x, LABELS), contains="1 of 24 embeddings")
 
 
 @pytest.mark.parametrize("make", [HIERLoss, HIERLoss.official, HIERLoss.paper])
@@ -71,15 +89,16 @@ def test_a_dead_data_term_says_so_once(make, n):
     with pytest.warns(
         UserWarning,
         match=f"data term teaches nothing: {n} embeddings are not more than n_neighbors=20",
-    ):
+    ) as said:
         hier(x, torch.arange(n) % 3)
+    assert said[0].filename == __file__, "it points at the line that called the loss"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hier(x, torch.arange(n) % 3)
     if hier.official_negatives:
         return  # there k is i itself, and what is left is noise
     u = torch.randn(n, 8, requires_grad=True)
-    hier.terms(ToPoincare()(u), torch.arange(n) % 3)["data"].backward()
+    hier.terms(Ball()(u), torch.arange(n) % 3)["data"].backward()
     assert u.grad.eq(0).all(), "that it is dead is true"
 
 
@@ -113,8 +132,9 @@ def test_class_mates_are_ranked_by_distance(radius, per_class):
     labels = torch.arange(4).repeat_interleave(per_class)
     x = batch(len(labels), 16, spread=20, clip_radius=radius)
     mates = labels[:, None] == labels
-    d = pairwise_dist(x, x)
-    table = pairwise_dist(x.double(), x.double())
+    space = Ball(clip_radius=radius)
+    d = space.pairwise_dist(x, x)
+    table = space.pairwise_dist(x.double(), x.double())
     rank = torch.where(mates, table, table + 1e6).sort(dim=1, stable=True).indices[:, :20]
     near = torch.zeros_like(mates).scatter_(1, rank, True)
     truth = (near & near.T).fill_diagonal_(False)
@@ -124,7 +144,7 @@ def test_class_mates_are_ranked_by_distance(radius, per_class):
     if radius < 3:
         assert torch.equal(official, ours), "at the published radius both readings agree"
     else:
-        assert (official & ~truth).sum() > 0.3 * official.sum(), "the published reading saturates"
+        assert (official & ~truth).sum() > 0.3 * official.sum(), "the official reading saturates"
 
 
 def test_duplicates_do_not_break_the_ranking():
@@ -140,32 +160,163 @@ def test_duplicates_do_not_break_the_ranking():
 def test_a_second_derivative_is_refused():
     hier = HIERLoss(n_proxies=32, dim=8, n_neighbors=6)
     u = torch.randn(24, 8, requires_grad=True)
-    (grad,) = torch.autograd.grad(
-        hier(ToPoincare(riemannian=False)(u), LABELS), u, create_graph=True
-    )
-    fails(lambda: grad.sum().backward(), contains="can be differentiated once")
-    hier(ToPoincare()(u), LABELS).backward()
+    loss = hier(Ball(riemannian=False)(u), LABELS)
+    (grad,) = torch.autograd.grad(loss, u, create_graph=True)
+    fails(grad.sum().backward, contains="can be differentiated once")
+    hier(Ball()(u), LABELS).backward()
     assert u.grad.isfinite().all(), "once is fine"
 
 
 @pytest.mark.parametrize("c,r", [(0.1, 2.3), (1.0, 0.5), (0.01, 5.0), (0.3, None), (0.1, None)])
-def test_proxies_start_in_the_map_they_share(c, r):
-    for proxies in (
-        HierarchicalProxies(512, 64, to_ball=ToPoincare(c=c, clip_radius=r)),
-        HierarchicalProxies(512, 64, c, r),
-        HierarchicalProxies(512, 64, to_ball=ToPoincare(c=c, clip_radius=r, learn_c=True)),
-    ):
-        length = proxies.weight.norm(dim=1)
-        expected = 0.9 * (r or 2.3 * math.sqrt(0.1 / c))
-        assert abs(length.mean().item() / expected - 1) < 0.02
-        assert not r or (length >= r).float().mean() < 0.3
+@pytest.mark.parametrize("learn_curvature", [False, True])
+def test_proxies_start_in_the_ball_they_share(c, r, learn_curvature):
+    space = Ball(c=c, clip_radius=r, learn_curvature=learn_curvature)
+    proxies = HierarchicalProxies(512, 64, space)
+    assert proxies.space is space
+    length = proxies.weight.norm(dim=1)
+    expected = 0.9 * (r or 2.3 * math.sqrt(0.1 / c))
+    assert abs(length.mean().item() / expected - 1) < 0.02
+    assert not r or (length >= r).float().mean() < 0.3
 
 
 def test_without_a_clip():
-    hier = HIERLoss(n_proxies=64, dim=8, n_neighbors=8, clip_radius=None)
-    loss = hier(ToPoincare(clip_radius=None)(torch.randn(24, 8)), LABELS)
+    space = Ball(clip_radius=None)
+    hier = HIERLoss(n_proxies=64, dim=8, space=space, n_neighbors=8)
+    loss = hier(space(torch.randn(24, 8)), LABELS)
     loss.backward()
     assert loss.isfinite() and hier.diagnostics(batch(), LABELS)["at_clip_radius"] == 0
+
+
+@every_space
+def test_hier_in_every_space(space):
+    torch.manual_seed(0)
+    hier = HIERLoss(n_proxies=64, dim=8, space=space, n_neighbors=8)
+    assert hier.space is space
+    u = torch.randn(24, 8, requires_grad=True)
+    loss = hier(space(u), LABELS)
+    loss.backward()
+    for gradient in (u.grad, hier.proxies.weight.grad):
+        assert gradient.isfinite().all() and gradient.norm() > 0
+    found = hier.diagnostics(space(3 * u.detach()), LABELS)
+    assert all(map(math.isfinite, found.values()))
+    assert (found["depth_data"] > 0) == space.has_centre
+    hard = space.clip_radius is not None and not getattr(space, "soft_clip", False)
+    assert (found["at_clip_radius"] > 0.9) == hard
+
+
+@every_space
+def test_plain_and_fast_agree_in_every_space(space):
+    torch.manual_seed(1)
+    settings = dict(n_proxies=16, dim=4, space=space, n_neighbors=8, triplets_per_anchor=10)
+    fast, plain = HIERLoss(**settings), PlainHIERLoss(**settings)
+    plain.load_state_dict(fast.state_dict())
+    x = space(torch.randn(24, 4))
+    with torch.no_grad():
+        a, b = (torch.stack([hier(x, LABELS) for _ in range(150)]) for hier in (fast, plain))
+    apart = (a.mean() - b.mean()) / (a.var() / 150 + b.var() / 150).sqrt()
+    assert apart.abs() < 4
+
+
+@every_space
+def test_gradient_is_that_of_finite_differences(space):
+    "At a temperature near 0 every draw is the nearest proxy, and what is left of the gradient is a true one."
+    torch.manual_seed(2)
+    space = copy.deepcopy(space)
+    space.riemannian = False
+    hier = HIERLoss(12, 4, space, n_neighbors=8, triplets_per_anchor=10, temperature=1e-7).double()
+    u = torch.randn(24, 4, dtype=torch.float64)
+    weight = hier.proxies.weight
+    start = weight.detach().clone()
+    to_u, to_weight = torch.randn_like(u), torch.randn_like(start)
+
+    def loss_at(step):
+        with torch.no_grad():
+            weight.copy_(start + step * to_weight)
+        return hier.terms(space(u + step * to_u), LABELS, seed())["data"]
+
+    u.requires_grad_()
+    loss_at(0).backward()
+    slope = (u.grad * to_u).sum() + (weight.grad * to_weight).sum()
+    measured = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6
+    assert abs(slope) > 1e-3
+    torch.testing.assert_close(slope, measured.detach(), rtol=1e-5, atol=1e-7)
+
+
+@every_space
+def test_the_loss_falls_in_every_space(space):
+    torch.manual_seed(3)
+    hier = HIERLoss(32, 8, space, n_neighbors=8)
+    u = torch.randn(4, 8)[LABELS] + 0.5 * torch.randn(24, 8)
+    u.requires_grad_()
+
+    def mean_loss():
+        with torch.no_grad():
+            return torch.stack([hier(space(u), LABELS) for _ in range(20)]).mean()
+
+    before = mean_loss()
+    optimizer = torch.optim.Adam([u, *hier.parameters()], lr=0.03)
+    for _ in range(60):
+        optimizer.zero_grad()
+        hier(space(u), LABELS).backward()
+        optimizer.step()
+    assert mean_loss() < 0.8 * before
+
+
+def test_the_size_of_a_block_does_not_change_the_loss():
+    D = torch.rand(24, 10)
+    triplets = sample_triplets(reciprocal_neighbors(torch.rand(24, 24), 14), 20)
+    whole = triplet_loss(D, triplets, SETTINGS, seed())
+    assert whole.loss > 0
+    torch.testing.assert_close(whole.usage.sum(), torch.tensor(1.0))
+    for block in (1, 7, 10_000):
+        blocks = triplet_loss(D, triplets, SETTINGS, seed(), block=block)
+        torch.testing.assert_close(tuple(blocks), tuple(whole))
+
+
+def test_a_learned_curvature_hears_the_head_and_hier():
+    space = Ball(learn_curvature=True, riemannian=False)
+    hier = HIERLoss(64, 8, space, n_neighbors=8)
+    assert (
+        hier.space is space and dict(hier.named_parameters())["proxies.space.log_c"] is space.log_c
+    )
+    u = 0.5 * torch.randn(24, 8, generator=seed())
+    gradient = {}
+    for name, points in dict(both=space(u), hier=space(u).detach()).items():
+        space.log_c.grad = None
+        hier(points, LABELS, seed()).backward()
+        gradient[name] = space.log_c.grad.item()
+    hier_and_head = gradient["hier"], gradient["both"] - gradient["hier"]
+    assert all(math.isfinite(part) and abs(part) > 1e-5 for part in hier_and_head)
+
+
+def test_points_of_another_space_are_one_sentence():
+    fails(HIERLoss(64, 8), args=(Sphere()(torch.ones(24, 8)) * 9,), contains="outside the ball")
+    fails(HypLoss(), args=(9 * torch.ones(24, 8), LABELS), contains="outside the ball")
+    far = 1e20 * torch.ones(24, 8)
+    fails(HIERLoss(64, 8, Flat()), args=(far, LABELS), contains="too long to be compared")
+    assert HIERLoss(64, 8, Sphere(), n_neighbors=8)(far, LABELS).isfinite(), "directions only"
+
+
+@every_space
+def test_hyp_in_every_space(space):
+    space = copy.deepcopy(space)
+    space.riemannian = False
+    u = torch.randn(12, 4, dtype=torch.float64, generator=seed()).requires_grad_()
+    labels = torch.arange(4).repeat_interleave(3)
+
+    def loss(u):
+        return HypLoss(space)(space(u), labels)
+
+    assert torch.autograd.gradcheck(loss, u)
+    assert create_loss("Hyp", 4, 4, space)(space(u), labels) == loss(u)
+
+
+@pytest.mark.parametrize("module", ["hierarchy", "losses"])
+def test_what_an_import_loads(module):
+    heavy = "pandas sklearn matplotlib pytorch_metric_learning scipy networkx papermill umap ray torch._dynamo"
+    code = f"import sys, hier_nb.{module}; print(*(set('{heavy}'.split()) & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not done.stdout.split()
 
 
 kinds = dict(
@@ -205,7 +356,7 @@ def test_labels_that_are_none(bad, sentence):
         create_loss("MS", 4, 8),
         create_loss("PA", 4, 8),
     ):
-        fails(lambda: loss(batch(), bad), contains=sentence)
+        fails(loss, args=(batch(), bad), contains=sentence)
 
 
 names = ["PA", "MS", "PNCA", "SoftTriple", "Hyp"]
@@ -216,13 +367,14 @@ def test_metric_losses_take_what_hier_takes(name):
     loss = create_loss(name, 4, 8)
     for kind in ("int32", "uint8", "float", "array", "list"):
         assert loss(batch(), kinds[kind]) == loss(batch(), LABELS)
-    fails(lambda: loss(torch.zeros(0, 8), torch.zeros(0)), contains="no embeddings in this batch")
+    empty = torch.zeros(0, 8), torch.zeros(0)
+    fails(loss, args=empty, contains="no embeddings in this batch")
     broken = batch().clone()
     broken[5, 1] = math.nan
     assert loss(broken, LABELS).isnan()
     if name in ("PA", "PNCA", "SoftTriple"):
-        fails(lambda: loss(batch(), LABELS + 1), contains="there are 4 to choose from")
-        fails(lambda: loss(batch(), LABELS - 1), contains="there are 4 to choose from")
+        fails(loss, args=(batch(), LABELS + 1), contains="there are 4 to choose from")
+        fails(loss, args=(batch(), LABELS - 1), contains="there are 4 to choose from")
     pickle.loads(pickle.dumps(loss))
 
 
@@ -239,7 +391,6 @@ def test_nan_class_proxies():
 
 
 def test_empty_batches_are_one_sentence():
+    empty = torch.zeros(0, 8), torch.zeros(0)
     for loss in (HIERLoss(n_proxies=64, dim=8), HypLoss(), ImageAnchorLoss(4, 8)):
-        fails(
-            lambda: loss(torch.zeros(0, 8), torch.zeros(0)), contains="no embeddings in this batch"
-        )
+        fails(loss, args=empty, contains="no embeddings in this batch")

@@ -238,7 +238,7 @@ def test_wandb_resumes_the_same_run(tmp_path, monkeypatch, wandb):
         5,
         6,
     ]
-    assert wandb.runs[1].rows[-2][0] == 6 and "after/recall_at_1" in wandb.runs[1].rows[-2][1]
+    assert wandb.runs[1].rows[-1][0] == 6 and "after/recall_at_1" in wandb.runs[1].rows[-1][1]
     first, second = wandb.settings
     assert (
         first["id"] == second["id"] == strict(tmp_path / "wandb.json")["id"]
