@@ -55,6 +55,8 @@ def main():
     names = zipfile.ZipFile(wheel).namelist()
     for need in (
         "hier_nb/static/explorer.js",
+        "hier_nb/static/explorer_geometry.js",
+        "hier_nb/static/explorer.html",
         "hier_nb/data/emoji.csv",
         "hier_nb/recipes/emoji.yaml",
         "hier_nb/geometry.py",

@@ -297,36 +297,6 @@ def check_values(
         )
     return values
 
-# %% ../nbs/04_checks.ipynb #38e657b0
-def check_search(
-    embeddings,  # queries, (Q, D)
-    labels,  # (Q,)
-    gallery=None,  # (N, D); None: the queries among themselves
-    gallery_labels=None,  # (N,)
-    *,
-    space=None,  # the Space that both must lie in
-) -> tuple:  # the same four, as tensors on the queries' device; None stays None
-    "Queries, gallery and their labels, or ValueError."
-    x = check_embeddings(embeddings, space=space)
-    labels = check_labels(labels, len(x), device=x.device)
-    if (gallery is None) != (gallery_labels is None):
-        raise ValueError("gallery and gallery_labels go together.\nPass both, or neither.")
-    if gallery is None:
-        if len(x) < 2:
-            raise ValueError(
-                "One embedding has nothing to be compared with.\nPass at least two, or a gallery."
-            )
-        return x, labels, None, None
-    gallery = check_embeddings(
-        gallery, name="gallery", space=space, width=x.shape[1], device=x.device
-    )
-    return (
-        x,
-        labels,
-        gallery.to(x.dtype),
-        check_labels(gallery_labels, len(gallery), name="gallery_labels", device=x.device),
-    )
-
 # %% ../nbs/04_checks.ipynb #cd186dce
 def require(
     module: str,  # what is imported, e.g. "umap"

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['collect', 'summarize', 'paired_differences', 'plot_differences', 'save_table', 'with_methods', 'measure_run']
 
-# %% ../nbs/62_compare.ipynb #804f531b
+# %% ../nbs/62_compare.ipynb #0b07d1e8
 import functools, json, math
 from pathlib import Path
 import numpy as np
@@ -19,7 +19,7 @@ from .retrieval import query_scores
 from .runs import finished_runs, run_parameters
 from .training import load_split
 
-# %% ../nbs/62_compare.ipynb #fb2c8413
+# %% ../nbs/62_compare.ipynb #8fee434c
 def collect(
     out_dir,  # of a grid, or several
     measure=None,  # function of a run's folder -> dict of numbers, kept there as `measured.json`
@@ -60,7 +60,7 @@ def _read_numbers(path):  # {} if there are none
     numbers = json.loads(path.read_text(encoding="utf-8"))
     return numbers if isinstance(numbers, dict) else {}
 
-# %% ../nbs/62_compare.ipynb #e6d3bf7f
+# %% ../nbs/62_compare.ipynb #a0d2ce72
 def _flat(nested, name=""):  # dicts in dicts -> one dict; numbers only
     flat = {}
     for key, value in nested.items():
@@ -87,7 +87,7 @@ def _measured(folder, measure):
         write_json(path, measure(folder))
     return _flat(_read_numbers(path))
 
-# %% ../nbs/62_compare.ipynb #68cac8bf
+# %% ../nbs/62_compare.ipynb #d41bb50c
 def summarize(
     runs,  # from `collect`
     metrics,  # column, or columns
@@ -110,7 +110,7 @@ def _columns(runs, names):  # -> a list of them
             raise ValueError(f"There is no column {name!r} in these runs.\n{remedy}")
     return names
 
-# %% ../nbs/62_compare.ipynb #96ea1250
+# %% ../nbs/62_compare.ipynb #ed0749bf
 def paired_differences(
     runs,  # from `collect`
     metric: str,  # column
@@ -169,7 +169,7 @@ def _half_interval(differences, level):  # Student's; NaN for one pair
         return math.nan
     return t.ppf((1 + level) / 2, n - 1) * differences.std() / math.sqrt(n)
 
-# %% ../nbs/62_compare.ipynb #dc6de3da
+# %% ../nbs/62_compare.ipynb #9039949a
 def plot_differences(
     differences,  # from `paired_differences`
     unit: str = "",  # of the difference
@@ -193,7 +193,7 @@ def plot_differences(
     ax.spines[["top", "right", "left"]].set_visible(False)
     return ax
 
-# %% ../nbs/62_compare.ipynb #96b06e73
+# %% ../nbs/62_compare.ipynb #bf1014e6
 def save_table(
     table,  # a pandas.DataFrame
     path,  # .csv, .tex or .html
@@ -242,7 +242,7 @@ def _styled(table, escape):  # escape: for which format
 def _four_digits(value):
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
-# %% ../nbs/62_compare.ipynb #a816b47c
+# %% ../nbs/62_compare.ipynb #9ff56e7c
 def with_methods(
     runs,  # from `collect`, of runs of this library's trainer
 ):  # the same with a column `method`, such as "MS + HIER"
@@ -262,7 +262,7 @@ def _setting(runs, name):  # of each run; where a grid says nothing, the default
 def _method_name(loss, hier_weight, official):
     return loss + (" + HIER" if hier_weight else "") + (", official" if official else "")
 
-# %% ../nbs/62_compare.ipynb #bccb064c
+# %% ../nbs/62_compare.ipynb #d96206e6
 def measure_run(
     folder,  # of a finished run
     n_queries: int = 1000,  # pictures whose full rankings are judged

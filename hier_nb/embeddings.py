@@ -160,10 +160,11 @@ def _check_names(self: Embeddings):
         self.taxonomy = Taxonomy(tuple(self.taxonomy), tuple(zip(*self.taxonomy.values())))
     if self.taxonomy is None or self.labels is None or not len(self):
         return
-    top = int(self.labels.max())
-    if top >= len(self.taxonomy.paths) or int(self.labels.min()) < 0:
+    n_classes = len(self.taxonomy.paths)
+    strange = self.labels[(self.labels < 0) | (self.labels >= n_classes)]
+    if len(strange):
         raise ValueError(
-            f"Label {top} is not in the taxonomy of {len(self.taxonomy.paths)} classes.\n"
+            f"Label {int(strange[0])} is not in the taxonomy of {len(self.taxonomy.paths)} classes.\n"
             "Pass the taxonomy of these labels: one path per class, labels from 0 on."
         )
 

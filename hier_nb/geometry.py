@@ -109,7 +109,10 @@ def logmap0(
     return (_by_length(x, c, _atanh_series, formula) * wide(x)).to(x.dtype)
 
 # %% ../nbs/01_geometry.ipynb #2dc01db9
-_border_gap = {torch.float32: 1e-5, torch.float64: 1e-12}  # smallest 1 − √c‖x‖ that `project` leaves
+_border_gap = {
+    torch.float32: 1e-5,
+    torch.float64: 1e-12,
+}  # smallest 1 − √c‖x‖ that `project` leaves
 
 
 def _shorten(x: Tensor, limit) -> Tensor:

@@ -6,6 +6,7 @@
 __all__ = ['HierarchicalProxies', 'HIERLoss']
 
 # %% ../nbs/31_hierarchy.ipynb #fe9b3756
+import functools
 import math
 import warnings
 from typing import NamedTuple
@@ -187,8 +188,20 @@ class PlainHIERLoss(nn.Module):
         return dict(data=data.loss, proxies=proxies.loss)
 
 # %% ../nbs/31_hierarchy.ipynb #d6ddbfe8
+def outside_compile(f):
+    "Decorator: a compiled network calls `f` as it is."
+
+    @functools.wraps(f)
+    def call(*args, **kwargs):
+        if torch.compiler.is_compiling():
+            return torch.compiler.disable(f)(*args, **kwargs)
+        return f(*args, **kwargs)
+
+    return call
+
+# %% ../nbs/31_hierarchy.ipynb #e0f4a4a4
 @patch
-@torch.compiler.disable
+@outside_compile
 @full_precision
 def _term(self: PlainHIERLoss, name, points, rho, labels, generator):
     "-> `TripletLoss`, and which anchors counted, (N,)."
@@ -253,7 +266,7 @@ def _check_settings(self: PlainHIERLoss):
 
 
 @patch
-@torch.compiler.disable
+@outside_compile
 def _check(self: PlainHIERLoss, embeddings, labels):
     dim = self.proxies.weight.shape[1]
     if embeddings.ndim != 2 or embeddings.shape[1] != dim:
@@ -293,7 +306,8 @@ def _warn_if_dead(self: PlainHIERLoss, name, related, valid):
     why = self._why_dead(name, related, valid)
     if why:
         self._warned.add(name)
-        warnings.warn(f"HIER's {name} term teaches nothing: {why}", stacklevel=6)
+        caller = 11  # frames up: the line that called the loss
+        warnings.warn(f"HIER's {name} term teaches nothing: {why}", stacklevel=caller)
 
 
 @patch
@@ -539,7 +553,7 @@ class _FastLoss(torch.autograd.Function):
         return gradient, None, None, None, None
 
 # %% ../nbs/31_hierarchy.ipynb #0c7ce1c0
-@torch.compiler.disable
+@outside_compile
 @full_precision
 def triplet_loss(
     distances: Tensor,  # points to proxies, (N, P)
@@ -561,7 +575,7 @@ class HIERLoss(PlainHIERLoss):
     """HIER regulariser ([Kim et al. 2023](https://arxiv.org/abs/2212.14258), §3.2): `loss = hier(embeddings, labels)`.
 
     Its parameters, `.proxies.weight`, belong in the optimiser (published runs: 50 times the head's learning rate).
-    Everything but the space is given by name."""
+    What comes after the space is given by name."""
 
     def _triplet_loss(self, distances, triplets, generator):
         return triplet_loss(distances, triplets, self._triplet_settings(), generator)

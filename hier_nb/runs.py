@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['grid_table', 'run_grid', 'cancel', 'watch']
 
-# %% ../nbs/61_runs.ipynb #dba685ac
+# %% ../nbs/61_runs.ipynb #28e88b01
 import html, math, os, shutil, signal, socket, sys, threading, time, traceback, warnings
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -34,7 +34,7 @@ from hier_nb.notebooks import (
     run_notebook,
 )
 
-# %% ../nbs/61_runs.ipynb #f75f8dd1
+# %% ../nbs/61_runs.ipynb #2e845a9b
 def read_state(
     folder,  # of one run
 ) -> dict:  # state, attempts, started, finished, pid, host, error; {} if there is no run
@@ -68,7 +68,7 @@ def run_parameters(folder) -> dict:
     "What a run was given."
     return read_dict(as_path(folder) / "parameters.json").get("parameters", {})
 
-# %% ../nbs/61_runs.ipynb #2998131d
+# %% ../nbs/61_runs.ipynb #fba1361f
 class _Heartbeat:
     "Shows life, obeys `cancel` and keeps the time limit, while a `with` block runs."
 
@@ -117,7 +117,7 @@ class _Heartbeat:
         limit = math.inf if self.time_limit is None else 60 * self.time_limit
         return time.monotonic() > self._began + limit
 
-# %% ../nbs/61_runs.ipynb #51487473
+# %% ../nbs/61_runs.ipynb #9233b5dc
 def cancel_run(folder):
     "Ask a run to stop; a queued one will not start."
     (as_path(folder) / "cancel").touch()
@@ -135,7 +135,7 @@ def _seconds_since_heartbeat(folder) -> float:  # infinite if there was none
     except OSError:
         return float("inf")
 
-# %% ../nbs/61_runs.ipynb #07391145
+# %% ../nbs/61_runs.ipynb #c285b106
 class _FunctionStop(Stop):
     "Ends a function that is at work in this process's main thread."
 
@@ -162,7 +162,7 @@ class _FunctionStop(Stop):
         finally:
             self.busy = False
 
-# %% ../nbs/61_runs.ipynb #9c91da41
+# %% ../nbs/61_runs.ipynb #c4f43f8a
 def execute_run(
     notebook,  # path, or a function of the parameters
     folder,  # of the run
@@ -229,7 +229,7 @@ def _write_end(folder, error, heart):  # -> the state; error: None, or the last 
         state = "cancelled"
     return write_state(folder, state=state, finished=time.time(), error=error, late=late)
 
-# %% ../nbs/61_runs.ipynb #41f4e1cf
+# %% ../nbs/61_runs.ipynb #40ee3a45
 def _try(notebook, folder, also, *, again, stop):  # -> None, or the last line of the error
     parameters = also | run_parameters(folder)
     log = folder / "log.txt"
@@ -259,7 +259,7 @@ def _with_out_dir(function, parameters, folder):  # if it has that parameter
         return parameters | dict(out_dir=str(folder))
     return parameters
 
-# %% ../nbs/61_runs.ipynb #52278a95
+# %% ../nbs/61_runs.ipynb #8946f109
 def grid_table(
     out_dir,  # of a grid
     every: bool = False,  # the runs of other revisions and settings too; a column `revision` says which
@@ -302,7 +302,7 @@ def _table(rows):  # parameters that do not vary are left out
 
 _is_parameter = "= "  # begins a parameter's column, so that no name hides another
 
-# %% ../nbs/61_runs.ipynb #12967ce4
+# %% ../nbs/61_runs.ipynb #fbe29b48
 def _revision(folder):
     return read_dict(folder / "parameters.json").get("revision", "")
 
@@ -334,7 +334,7 @@ def _about_kind(revision, states, grid):
         return f"this revision, other settings: {counts}"
     return f"revision {revision}: {counts}"
 
-# %% ../nbs/61_runs.ipynb #963b6ead
+# %% ../nbs/61_runs.ipynb #8f3c8f30
 class _Driving(NamedTuple):
     "Who drives a grid."
 
@@ -360,7 +360,7 @@ def _is_locked(path, unsure):  # the lock goes when its holder dies
     except OSError:
         return unsure  # somebody else's folder: the lock cannot be tried
 
-# %% ../nbs/61_runs.ipynb #ec9103b9
+# %% ../nbs/61_runs.ipynb #f80f5ba1
 def finished_runs(out_dir) -> list[Path]:  # their folders
     "The runs of a grid that are done. Warns of runs in the folder that are left out."
     rows, note = _rows(out_dir)
@@ -368,7 +368,7 @@ def finished_runs(out_dir) -> list[Path]:  # their folders
         warnings.warn(note, stacklevel=3)
     return [as_path(out_dir) / row["run"] for row in rows if row["state"] == "done"]
 
-# %% ../nbs/61_runs.ipynb #c3b449a5
+# %% ../nbs/61_runs.ipynb #4be4a1da
 _open_states = ("queued", "running", "killed", "waiting for a driver", "waiting for resources")
 _stoppable = tuple(state for state in _open_states if state != "killed")
 
@@ -429,7 +429,7 @@ def _time_columns(state, written, progress):  # minutes so far, and to come
         columns["minutes left"] = round((at - started) * (steps / step - 1) / 60, 1)
     return columns
 
-# %% ../nbs/61_runs.ipynb #9e87937a
+# %% ../nbs/61_runs.ipynb #b6349b37
 class Share(NamedTuple):
     "What a run takes of its machine, as Ray counts it, and how many runs fit at once."
 
@@ -472,7 +472,7 @@ def _slots(machine, need):  # runs that fit on it at once
     on_one_gpu = math.floor(1 / gpus + 1e-9)  # a part of a GPU lies on one GPU
     return min(on_cores, math.floor(_gpus(machine)) * on_one_gpu)
 
-# %% ../nbs/61_runs.ipynb #d10d294f
+# %% ../nbs/61_runs.ipynb #e5bcb94a
 def _gpus_of_a_run(machines, gpus):
     _check_number("gpus_per_run", gpus)
     if gpus > 1 and gpus % 1:
@@ -544,7 +544,7 @@ def _describe(machine):
 def _count(n, word):  # "1 core", "2 cores"
     return f"{n:g} {word}" if n == 1 else f"{n:g} {word}s"
 
-# %% ../nbs/61_runs.ipynb #c07397bb
+# %% ../nbs/61_runs.ipynb #dd4a98eb
 _ray_settings = dict(
     RAY_USAGE_STATS_ENABLED="0",
     RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
@@ -602,7 +602,7 @@ def _kill(processes):
         with suppress(psutil.Error):
             process.kill()
 
-# %% ../nbs/61_runs.ipynb #dbcbab95
+# %% ../nbs/61_runs.ipynb #fd0dd8db
 def _machines(ray):  # of the cluster, with what they have
     alive = [node for node in ray.nodes() if node["Alive"]]
     return [node["Resources"] | dict(name=_node_name(node)) for node in alive]
@@ -620,7 +620,7 @@ def _free(ray):  # the same with what is free now
     except Exception:
         return [ray.available_resources()]  # of the whole cluster
 
-# %% ../nbs/61_runs.ipynb #0c8cd092
+# %% ../nbs/61_runs.ipynb #81ae8822
 def _is_at_work(folder):
     return read_state(folder).get("state") == "running"
 
@@ -678,7 +678,7 @@ def _amount(machine):
     gpus = _count(_gpus(machine), "GPU")
     return f"{cores}, {gpus}"
 
-# %% ../nbs/61_runs.ipynb #4ea1044a
+# %% ../nbs/61_runs.ipynb #030890fc
 class _Tally:
     "How the runs of a grid stand: before this call, and now."
 
@@ -705,7 +705,7 @@ class _Tally:
         text = f"{self.total} runs: {', '.join(parts)}"
         return f"{text}; waiting for resources (a run {waiting})" if waiting else text
 
-# %% ../nbs/61_runs.ipynb #ca8163bb
+# %% ../nbs/61_runs.ipynb #97c7b2a8
 class _NoScreen:
     "Shows nothing; and what every screen can be told."
 
@@ -786,7 +786,7 @@ def _screen(progress):
         return _Page()
     return _Terminal() if sys.stdout.isatty() else _Lines()
 
-# %% ../nbs/61_runs.ipynb #5ff0cb3f
+# %% ../nbs/61_runs.ipynb #299dad70
 def _plain(table):  # for a terminal, cut at its width; whole where it goes into a file or a program
     live = sys.stdout.isatty()
     text = table.drop(columns="notebook", errors="ignore").to_string(
@@ -816,7 +816,7 @@ def _html_link(path):
         return ""
     return f"<a href='{html.escape(os.path.relpath(path))}' target='_blank'>open</a>"
 
-# %% ../nbs/61_runs.ipynb #4d9fa173
+# %% ../nbs/61_runs.ipynb #cb5d0e18
 class _View:
     "What the driver tells of its runs."
 
@@ -876,7 +876,7 @@ class _View:
         self.refresh(last=True)
         self.screen.finish(self.tally.text(self.waiting))
 
-# %% ../nbs/61_runs.ipynb #f7aade7a
+# %% ../nbs/61_runs.ipynb #b0c64e90
 @dataclass
 class _Work:
     "What is done with every run of a grid."
@@ -908,7 +908,7 @@ class _Work:
 def _do(work, folder):
     return work.do(folder)
 
-# %% ../nbs/61_runs.ipynb #8796771f
+# %% ../nbs/61_runs.ipynb #ed66ea74
 class _Driver:
     "Hands runs to Ray, and sees how they end."
 
@@ -968,7 +968,7 @@ class _Driver:
         with suppress(OSError):
             write_state(folder, state="queued")
 
-# %% ../nbs/61_runs.ipynb #389171b3
+# %% ../nbs/61_runs.ipynb #b1458d91
 @patch
 def _outcome(self: _Driver, reference, folder):  # -> the state
     try:
@@ -994,7 +994,7 @@ def _stop(self: _Driver):
     if everyone:
         self.ray.wait(everyone, num_returns=len(everyone), timeout=self.patience)
 
-# %% ../nbs/61_runs.ipynb #eaf5a2ff
+# %% ../nbs/61_runs.ipynb #d57241fa
 def run_grid(
     notebook,  # a notebook with a cell tagged `parameters`, or a function of the parameters
     grid,  # axes, a list, or a file: see `expand` and `read_grid`
@@ -1065,7 +1065,7 @@ def _with_news(rows, ended):  # where a state could not be written down, on a fu
             row |= dict(state=news["state"], error=news.get("error") or "")
     return rows
 
-# %% ../nbs/61_runs.ipynb #8eca96cd
+# %% ../nbs/61_runs.ipynb #10b04857
 def _create_runs(out, notebook, runs, revision):  # -> their folders
     name = notebook.__name__ if callable(notebook) else notebook
     folders = [create_run(out, parameters, revision, name) for parameters in runs]
@@ -1093,7 +1093,7 @@ def _only_driver(out):  # the lock goes when its holder dies
     finally:
         lock.release()
 
-# %% ../nbs/61_runs.ipynb #ddfa15b3
+# %% ../nbs/61_runs.ipynb #3f85337c
 _options = {
     "which runs": ("seeds", "revision"),
     "machines": ("gpus_per_run", "cpus_per_run", "address", "gpus", "cpus"),
@@ -1140,7 +1140,7 @@ def _cancel_parser():
     parser.add_argument("run", metavar="RUN", nargs="?", help=one)
     return parser
 
-# %% ../nbs/61_runs.ipynb #e208db42
+# %% ../nbs/61_runs.ipynb #afb1c5ad
 _how_grids_end = """
 What is done is skipped, what was killed is resumed: after any accident, give the same command again.
 Ctrl-C asks the runs to stop, so they save first. Once more kills them.
@@ -1172,7 +1172,7 @@ def _grid_options(words):
         options["revision"] = dict(word.split("=", 1) for word in words)["revision"]
     return options
 
-# %% ../nbs/61_runs.ipynb #1bfc95fe
+# %% ../nbs/61_runs.ipynb #4db1e0c9
 def grid_cli(argv=None) -> int:  # exit code
     "hier-nb-grid: execute a notebook for every setting of a grid; see where the runs stand; stop them."
     argv = sys.argv[1:] if argv is None else list(argv)
@@ -1234,7 +1234,7 @@ def _as_json(rows, out_dir):  # parameters stand apart, so that no name hides an
         runs.append(dict(run=row["run"], state=row["state"]) | about | shown)
     return to_json(runs)
 
-# %% ../nbs/61_runs.ipynb #40a482a9
+# %% ../nbs/61_runs.ipynb #70e6b751
 def cancel(
     out_dir,  # of a grid
     run: str | None = None,  # its name, or how that begins; None: every run that is not finished
@@ -1250,7 +1250,7 @@ def cancel(
         cancel_run(as_path(out_dir) / name)
     return asked
 
-# %% ../nbs/61_runs.ipynb #c4d51a3d
+# %% ../nbs/61_runs.ipynb #4dd38ae5
 def watch(
     out_dir,  # of a grid
     every: float = 2.0,  # seconds between looks

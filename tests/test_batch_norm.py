@@ -14,6 +14,7 @@ double = dict(precision="float64", loss="MS", optimizer="sgd", clip_grad_value=N
 backbones = ["test_efficientnet", "test_resnet"]
 ways = [(sync, ema) for sync in (None, False) for ema in (0.0, 0.5)]
 frozen = dict(freeze_batch_norm=True)
+learned = frozen | dict(precision="float64", learn_curvature=True)
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +34,7 @@ def ranks(tmp_path_factory):
         for way in ways
     }
     calls |= {
+        ("learned",): ("steps", learned),
         ("said",): ("said_without_sync",),
         ("named", last): ("name_the_picture", frozen, [last]),
     }
@@ -53,6 +55,17 @@ def test_two_ranks_are_one(ranks, backbone):
                 weights[name], value, rtol=1e-8, atol=1e-9, msg=f"{name} differs"
             )
         torch.testing.assert_close(x, alone[2], rtol=1e-5, atol=1e-6)
+
+
+def test_two_ranks_learn_one_curvature(ranks):
+    alone, weights, _ = steps(learned)
+    curvatures = [row["curvature"] for row in alone]
+    assert len(set(curvatures)) == len(curvatures)
+    for rank in (0, 1):
+        history, others, _ = ranks[0][rank]["learned",]
+        for a, b in zip(history, alone):
+            assert a.keys() == b.keys() and all(abs(a[k] - b[k]) < 1e-8 for k in a)
+        torch.testing.assert_close(others, weights, rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("sync,ema", ways)

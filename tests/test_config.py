@@ -35,9 +35,8 @@ from hier_nb.models import create_backbone, create_model, embed
 from hier_nb.pictures import create_transform
 from hier_nb.retrieval import recall_at_k
 from hier_nb.samplers import ClassBalancedSampler
-from hier_nb.spaces import Ball
-from hier_nb.grids import check_grid, expand, read_grid
-from hier_nb.notebooks import run_cli
+from hier_nb.spaces import Ball, Sphere
+from hier_nb.notebooks import check_grid, expand, read_grid, run_cli
 from hier_nb.trainer import create_optimizer
 
 RIGHT = [
@@ -405,26 +404,20 @@ def test_settings_that_are_right():
 
 
 def test_adam_eps():
-    class Step(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.model = torch.nn.Module()
-            self.model.backbone, self.model.head, self.hier, self.metric = (
-                torch.nn.Linear(2, 2),
-                torch.nn.Linear(2, 2),
-                None,
-                None,
-            )
-
+    module = torch.nn.Module()
+    module.hier = module.metric = None
+    module.model = torch.nn.Module()
+    module.model.backbone, module.model.head = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    module.model.space = Sphere()
     for kind in ("adamw", "adam"):
-        optimizer = create_optimizer(Step(), make_config(optimizer=kind, adam_eps="1e-4"))
+        optimizer = create_optimizer(module, make_config(optimizer=kind, adam_eps="1e-4"))
         assert {g["eps"] for g in optimizer.param_groups} == {1e-4}
         assert {
-            g["eps"] for g in create_optimizer(Step(), make_config(optimizer=kind)).param_groups
+            g["eps"] for g in create_optimizer(module, make_config(optimizer=kind)).param_groups
         } == {1e-8}
     assert (
         "eps"
-        not in create_optimizer(Step(), make_config(optimizer="sgd", adam_eps=1e-4)).param_groups[0]
+        not in create_optimizer(module, make_config(optimizer="sgd", adam_eps=1e-4)).param_groups[0]
     )
 
 

@@ -89,8 +89,9 @@ def test_a_dead_data_term_says_so_once(make, n):
     with pytest.warns(
         UserWarning,
         match=f"data term teaches nothing: {n} embeddings are not more than n_neighbors=20",
-    ):
+    ) as said:
         hier(x, torch.arange(n) % 3)
+    assert said[0].filename == __file__, "it points at the line that called the loss"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         hier(x, torch.arange(n) % 3)
@@ -312,7 +313,7 @@ def test_hyp_in_every_space(space):
 
 @pytest.mark.parametrize("module", ["hierarchy", "losses"])
 def test_what_an_import_loads(module):
-    heavy = "pandas sklearn matplotlib pytorch_metric_learning scipy networkx papermill umap ray"
+    heavy = "pandas sklearn matplotlib pytorch_metric_learning scipy networkx papermill umap ray torch._dynamo"
     code = f"import sys, hier_nb.{module}; print(*(set('{heavy}'.split()) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not done.stdout.split()

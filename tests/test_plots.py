@@ -1,5 +1,7 @@
 "Maps, drawings and the explorer: what is left out, other curvatures, queries apart from the gallery, bad input."
 
+import subprocess
+import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -320,3 +322,10 @@ def test_the_model_must_live_where_the_embeddings_do():
     with pytest.raises(ValueError) as error:
         explore(embeddings(), model=Model(2, 2))
     sentence(error, "Ball(c=0.2")
+
+
+def test_drawing_needs_no_umap_until_a_map_is_made():
+    code = "import sys, hier_nb.plots; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    assert not loaded & {"umap", "pandas", "sklearn", "papermill", "ray", "anywidget"}
