@@ -133,7 +133,7 @@ class Ball(Space):
         return self.dist(x, torch.zeros_like(x))
 
     def settings(self):
-        c = self._c if self.log_c is None else round(float(self.log_c.detach().exp()), 9)
+        c = self._c if self.log_c is None else float(f"{self.log_c.detach().exp():.7g}")
         extra = dict(riemannian=(self.riemannian, True), soft_clip=(self.soft_clip, False))
         unusual = {name: value for name, (value, usual) in extra.items() if value != usual}
         return dict(c=c, clip_radius=self.clip_radius, **unusual)
