@@ -10,6 +10,7 @@ import importlib
 import numpy as np
 import torch
 from torch import Tensor
+from .spaces import as_space
 
 # %% ../nbs/04_checks.ipynb #0819f9e1
 def _as_tensor(values, name):  # anything that holds numbers -> Tensor, or one sentence
@@ -270,7 +271,7 @@ def check_embeddings(
             f"Look at what made them, or keep the others: {name}[{name}.isfinite().all(1)]."
         )
     if space is not None:
-        space.check(x, name)
+        as_space(space).check(x, name)
     x = x if x.dtype in (torch.float32, torch.float64) else x.float()
     return x if device is None else x.to(device)
 

@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from .checks import check_embeddings, check_labels, check_mask, require
 from .files import as_path, to_json, write_tensors
 from .neighbors import Index
-from .spaces import Space, Sphere, check_same_space, space_from_dict
+from .spaces import Space, Sphere, as_space, check_same_space, space_from_dict
 
 # %% ../nbs/06_embeddings.ipynb #45eb89cd
 @dataclass(frozen=True)
@@ -74,9 +74,7 @@ class Embeddings:
     )
 
     def __post_init__(self):
-        if not isinstance(self.space, Space):
-            raise ValueError(f"space is {self.space!r}.\nPass a space: Ball(), Sphere() or Flat().")
-        self.space = self.space.fixed()
+        self.space = as_space(self.space).fixed()
         self.points = check_embeddings(self.points, space=self.space)
         if self.proxies is not None:
             self.proxies = check_embeddings(
@@ -140,8 +138,8 @@ def _take_from_dataset(self: Embeddings):
 @patch
 def _check_labels(self: Embeddings):
     if self.labels is not None:
-        if self.class_names is None and _are_names(self.labels):
-            self.class_names, self.labels = _number(self.labels)
+        if _are_names(self.labels):
+            self.class_names, self.labels = _number(self.labels, self.class_names)
         n_classes = None if self.class_names is None else len(self.class_names)
         self.labels = check_labels(
             self.labels, len(self), n_classes=n_classes, device=self.points.device
@@ -157,7 +155,7 @@ def _check_names(self: Embeddings):
     if self.class_names is not None:
         self.class_names = [str(name) for name in self.class_names]
     if isinstance(self.taxonomy, dict):
-        self.taxonomy = Taxonomy(tuple(self.taxonomy), tuple(zip(*self.taxonomy.values())))
+        self.taxonomy = _taxonomy_of(self.taxonomy)
     if self.taxonomy is None or self.labels is None or not len(self):
         return
     n_classes = len(self.taxonomy.paths)
@@ -169,15 +167,45 @@ def _check_names(self: Embeddings):
         )
 
 
-def _are_names(labels):
-    if isinstance(labels, np.ndarray):
-        return labels.dtype.kind in "UO" and all(isinstance(name, str) for name in labels.ravel())
-    return isinstance(labels, (list, tuple)) and all(isinstance(name, str) for name in labels)
+def _taxonomy_of(groups):  # {level: group of each class}, coarse to fine
+    sizes = {level: len(of_class) for level, of_class in groups.items()}
+    if len(set(sizes.values())) > 1:
+        raise ValueError(
+            f"The levels of this taxonomy have {sizes} groups.\nPass one group per class on every level."
+        )
+    paths = zip(*groups.values())
+    return Taxonomy(
+        tuple(groups), tuple(None if None in path else tuple(map(str, path)) for path in paths)
+    )
 
 
-def _number(names):  # -> sorted names, (N,) places among them
-    found, labels = np.unique(np.asarray(names, dtype=str), return_inverse=True)
-    return found.tolist(), torch.from_numpy(labels.reshape(-1))
+def _are_names(labels):  # any of them is text
+    if isinstance(labels, (Tensor, str)) or not hasattr(labels, "__iter__"):
+        return False
+    return any(isinstance(name, str) for name in _as_objects(labels))
+
+
+def _as_objects(labels):  # one Python object a row; of arrays and columns of tables, too
+    return np.asarray(labels, dtype=object).ravel()
+
+
+def _number(labels, class_names=None):
+    "Names of the classes, sorted unless they are given, and the place of each row's name among them, (N,)."
+    names = _as_objects(labels).tolist()
+    for row, name in enumerate(names):
+        if not isinstance(name, str):
+            raise ValueError(
+                f"labels holds {name!r} at place {row}, among names.\nPass one name per row, or leave that row out."
+            )
+    class_names = sorted(set(names)) if class_names is None else [str(name) for name in class_names]
+    place = {name: i for i, name in enumerate(class_names)}
+    unknown = sorted(set(names) - set(place))
+    if unknown:
+        raise ValueError(
+            f"labels holds {unknown[0]!r}, which is none of the {len(class_names)} class_names.\n"
+            "Pass all names, or leave class_names away."
+        )
+    return class_names, torch.tensor([place[name] for name in names])
 
 # %% ../nbs/06_embeddings.ipynb #486a0fea
 @patch
@@ -209,7 +237,8 @@ def _if_both(is_query):  # of queries alone, or of a gallery alone, there is not
 def _as_index(index):
     if isinstance(index, (int, slice)):
         return index
-    return torch.as_tensor(index).detach().cpu()
+    index = torch.as_tensor(index).detach().cpu()
+    return index if index.numel() else index.long()
 
 
 @patch

@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from .checks import check_labels
 from .geometry import full_precision, once_only
 from .neighbors import mutual_neighbors
-from .spaces import Ball, Space
+from .spaces import Ball, Space, as_space
 
 # %% ../nbs/31_hierarchy.ipynb #57996306
 class HierarchicalProxies(nn.Module):
@@ -31,7 +31,7 @@ class HierarchicalProxies(nn.Module):
         super().__init__()
         if n_proxies < 1 or dim < 1:
             raise ValueError(f"n_proxies={n_proxies}, dim={dim}.\nBoth must be at least 1.")
-        self.space = Ball() if space is None else space
+        self.space = as_space(Ball() if space is None else space)
         vectors = torch.randn(n_proxies, dim) * 0.9 * self.space.typical_length
         self.weight = nn.Parameter(vectors / math.sqrt(dim))
 

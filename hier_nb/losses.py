@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, softplus
 from .checks import check_labels
 from .geometry import full_precision
-from .spaces import Ball, Space
+from .spaces import Ball, Space, as_space
 
 # %% ../nbs/30_losses.ipynb #bb8294e9
 class HypLoss(nn.Module):
@@ -30,7 +30,7 @@ class HypLoss(nn.Module):
         super().__init__()
         if not temperature > 0:
             raise ValueError(f"temperature={temperature} is not positive.\nPass e.g. 0.2.")
-        self.space = Ball() if space is None else space
+        self.space = as_space(Ball() if space is None else space)
         self.temperature = temperature
         self.official = official
 

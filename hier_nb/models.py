@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from .checks import require
 from .embeddings import Embeddings
-from .spaces import Ball, Space, Sphere
+from .spaces import Ball, Space, Sphere, as_space
 
 # %% ../nbs/20_models.ipynb #41aff6d0
 class Head(nn.Module):
@@ -33,7 +33,7 @@ class Head(nn.Module):
         super().__init__()
         if n_features < 1 or dim < 1:
             raise ValueError(f"n_features={n_features}, dim={dim}.\nBoth must be at least 1.")
-        self.space = _as_space(space)
+        self.space = as_space(Ball() if space is None else space)
         self.norm = nn.LayerNorm(n_features, elementwise_affine=False)
         self.linear = nn.Linear(n_features, dim)
         nn.init.orthogonal_(self.linear.weight)
@@ -42,16 +42,6 @@ class Head(nn.Module):
 
     def forward(self, features):
         return self.space(self.linear(self.norm(features)) * self.scale)
-
-
-def _as_space(space):
-    if space is None:
-        return Ball()
-    if not isinstance(space, Space):
-        raise ValueError(
-            f"space={space!r} is no space.\nPass one, e.g. Ball(c=0.1), Sphere() or Flat()."
-        )
-    return space
 
 # %% ../nbs/20_models.ipynb #7b72f187
 def _first_scale(space, kept):  # kept: dimensions of the smaller side of the linear map

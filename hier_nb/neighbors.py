@@ -15,7 +15,7 @@ from fastcore.basics import patch
 from .checks import check_embeddings
 from .files import as_path, to_json, write_tensors
 from .geometry import full_precision
-from .spaces import Space, space_from_dict
+from .spaces import Space, as_space, space_from_dict
 
 # %% ../nbs/05_neighbors.ipynb #0ba6cdb9
 def reciprocal_neighbors(
@@ -54,8 +54,8 @@ class Index:
         space: Space,  # where they live; a learned curvature is taken as it is now
         backend: str = "auto",  # where float32 scores come from: "faiss", "torch" or "auto"
     ):
-        gallery = check_embeddings(gallery, name="gallery", space=space)
-        self.space = space.fixed()
+        self.space = as_space(space).fixed()
+        gallery = check_embeddings(gallery, name="gallery", space=self.space)
         self.gallery = gallery.detach().clone()  # the caller may overwrite the table
         self.backend = _choose_backend(backend, gallery.device)
         lifted = self.space.lift(self.gallery)

@@ -65,11 +65,22 @@ class Space(nn.Module):
         return ", ".join(f"{name}={value}" for name, value in self.settings().items())
 
 
-def _check_clip_radius(clip_radius):
-    if clip_radius is not None and not clip_radius > 0:
+def _as_number(value, name: str, example: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}={value!r} is no number.\nPass e.g. {example}.") from None
+
+
+def _clip_radius(value) -> float | None:
+    if value is None:
+        return None
+    value = _as_number(value, "clip_radius", "2.3, or None for no clipping")
+    if not 0 < value < math.inf:
         raise ValueError(
-            f"clip_radius={clip_radius} is not positive.\nPass e.g. 2.3, or None for no clipping."
+            f"clip_radius={value} is not positive and finite.\nPass e.g. 2.3, or None for no clipping."
         )
+    return value
 
 # %% ../nbs/02_spaces.ipynb #c54ea145
 class Ball(Space):
@@ -89,10 +100,9 @@ class Ball(Space):
         learn_curvature: bool = False,  # c becomes a parameter
     ):
         super().__init__()
-        c = float(c)
+        c = _as_number(c, "c", "0.1")
         check_curvature(c)
-        _check_clip_radius(clip_radius)
-        self.clip_radius = clip_radius
+        self.clip_radius = _clip_radius(clip_radius)
         self.riemannian = riemannian
         self.soft_clip = soft_clip
         self._c = c
@@ -185,7 +195,9 @@ def check(self: Ball, x: Tensor, name: str = "points"):
 
 # %% ../nbs/02_spaces.ipynb #84c2d4d4
 class Sphere(Space):
-    "Unit vectors; the distance is the angle between them, 0 to π. It has no centre, so every depth is 0."
+    """Unit vectors; the distance is the angle between them, 0 to π. It has no centre, so every depth is 0.
+
+    A vector of length 0 has no direction; it counts as equally far from all, at 60°."""
 
     kind = "sphere"
     has_centre = False
@@ -238,8 +250,7 @@ class Flat(Space):
         clip_radius: float | None = None,  # vectors longer than this are shortened; None: no clip
     ):
         super().__init__()
-        _check_clip_radius(clip_radius)
-        self.clip_radius = clip_radius
+        self.clip_radius = _clip_radius(clip_radius)
 
     @property
     def typical_length(self) -> float:
@@ -334,3 +345,16 @@ def check_same_space(
             f"{what} lies in {got}, not in {expected}.\n"
             "Distances of one mean nothing in the other: use embeddings, proxies and indices of one model."
         )
+
+# %% ../nbs/02_spaces.ipynb #0b772025
+def as_space(space) -> Space:
+    "A space as it was passed on; ValueError for anything else, such as a bare curvature."
+    if isinstance(space, type) and issubclass(space, Space):
+        raise ValueError(
+            f"space={space.__name__} is a class.\nPass one of its kind: {space.__name__}()."
+        )
+    if not isinstance(space, Space):
+        raise ValueError(
+            f"space={space!r} is no space.\nPass one, e.g. Ball(c=0.1), Sphere() or Flat()."
+        )
+    return space
