@@ -1,6 +1,7 @@
 "Labels by name and by number, on their way to pictures: what is drawn is what was given."
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -19,10 +20,25 @@ labels = torch.arange(N) % CLASSES
 
 def test_names_are_labels():
     words = [f"class {k}" for k in labels.tolist()]
-    for kind in (words, tuple(words), np.array(words), np.array(words, object)):
+    kinds = (
+        words,
+        tuple(words),
+        np.array(words),
+        np.array(words, object),
+        pd.Series(words),
+        pd.Categorical(words),
+    )
+    for kind in kinds:
         e = Embeddings(x, Ball(), kind)
         assert e.labels.tolist() == labels.tolist()
         assert e.class_names == [f"class {k}" for k in range(CLASSES)]
+
+
+def test_names_find_their_class():
+    named = Embeddings(x, Ball(), ["b", "a"] * (N // 2), class_names=["a", "b", "c"])
+    assert named.labels[:2].tolist() == [1, 0]
+    with pytest.raises(ValueError, match="'b', which is none of the 1 class_names"):
+        Embeddings(x, Ball(), ["b", "a"] * (N // 2), class_names=["a"])
 
 
 @pytest.mark.parametrize("measure", [build_tree, proxy_usage, proxy_parents])
