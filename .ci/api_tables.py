@@ -3,7 +3,7 @@
 By default nbdev executes every cell that imports anything to make these tables, and drops the code that it
 exported. Here they are made from the installed package: nothing is executed, and the code stays on the page."""
 
-import importlib, re
+import importlib, inspect, re
 from nbdev.showdoc import show_doc
 
 
@@ -12,6 +12,16 @@ def module_of(cells):
     code = "\n".join("".join(cell["source"]) for cell in cells)
     found = re.search(r"^#\|\s*default_exp\s+(\w+)", code, re.M)
     return importlib.import_module(f"hier_nb.{found[1]}") if found else None
+
+
+def documentation(thing):
+    "Signature and text as Markdown; the text alone where an annotation of a base class cannot be read."
+    try:
+        return show_doc(thing)._repr_markdown_()
+    except (
+        NameError
+    ):  # traitlets names `Self`, which inspect looks for in vain before Python 3.11.5
+        return f"### {thing.__name__}\n\n*{inspect.getdoc(thing)}*"
 
 
 def fill(cells, module):
@@ -24,6 +34,6 @@ def fill(cells, module):
         for name in asked[1].split("."):
             thing = getattr(thing, name, None)
         if thing is not None:
-            markdown = {"text/markdown": show_doc(thing)._repr_markdown_()}
+            markdown = {"text/markdown": documentation(thing)}
             output = dict(output_type="display_data", metadata={}, data=markdown)
             cell["outputs"] = [output]
