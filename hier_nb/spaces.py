@@ -44,6 +44,12 @@ class Space(nn.Module):
         gaps = self.gap(x)[:, None] * self.gap(y)
         return self.dist_of(squares, gaps).to(torch.result_type(x, y))
 
+    def log(self, x: Tensor) -> Tensor:
+        return x
+
+    def depth(self, x: Tensor) -> Tensor:
+        return self.dist(x, torch.zeros_like(x))
+
     def similarity(self, x: Tensor, y: Tensor) -> Tensor:  # (B, D), (P, D) -> (B, P)
         return -self.pairwise_dist(x, y)
 
@@ -139,9 +145,6 @@ class Ball(Space):
     def midpoint(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
         return geometry.midpoint(x, self.c, weights)
 
-    def depth(self, x: Tensor) -> Tensor:
-        return self.dist(x, torch.zeros_like(x))
-
     def settings(self):
         c = self._c if self.log_c is None else float(f"{self.log_c.detach().exp():.7g}")
         extra = dict(riemannian=(self.riemannian, True), soft_clip=(self.soft_clip, False))
@@ -206,9 +209,6 @@ class Sphere(Space):
     def forward(self, u: Tensor) -> Tensor:
         return normalize(u.float() if u.dtype in (torch.float16, torch.bfloat16) else u, dim=-1)
 
-    def log(self, x: Tensor) -> Tensor:
-        return x
-
     def places(self, x: Tensor):
         return normalize(wide(x), dim=-1)
 
@@ -260,9 +260,6 @@ class Flat(Space):
     def forward(self, u: Tensor) -> Tensor:
         return u if self.clip_radius is None else geometry.clip_norm(u, self.clip_radius)
 
-    def log(self, x: Tensor) -> Tensor:
-        return x
-
     def dist_of(self, squares: Tensor, gaps: Tensor):
         nonzero = torch.where(squares == 0, 1, squares)
         return torch.where(squares == 0, 0, nonzero.sqrt())
@@ -271,9 +268,6 @@ class Flat(Space):
     def midpoint(self, x: Tensor, weights: Tensor | None = None) -> Tensor:
         w = check_weights(x, weights)
         return ((w * wide(x)).sum(-2) / w.sum(-2)).to(x.dtype)
-
-    def depth(self, x: Tensor) -> Tensor:
-        return self.dist(x, torch.zeros_like(x))
 
     def lift(self, x: Tensor, query: bool = False):  # inner product: -d²/2
         x = wide(x)
