@@ -7,7 +7,7 @@ __all__ = ['Taxonomy', 'Embeddings']
 
 # %% ../nbs/06_embeddings.ipynb #cb468821
 import json
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 import numpy as np
 import torch
@@ -215,14 +215,10 @@ def __getitem__(self: Embeddings, index) -> Embeddings:
     def part(values):
         return None if values is None else values[index.to(values.device)]
 
-    return Embeddings(
-        part(self.points),
-        self.space,
-        part(self.labels),
-        self.proxies,
-        self.dataset,
-        class_names=self.class_names,
-        taxonomy=self.taxonomy,
+    return replace(
+        self,
+        points=part(self.points),
+        labels=part(self.labels),
         rows=part(self.rows),
         is_query=_if_both(part(self.is_query)),
     )
@@ -260,15 +256,11 @@ def to(self: Embeddings, device) -> Embeddings:
     def moved(values):
         return None if values is None else values.to(device)
 
-    return Embeddings(
-        moved(self.points),
-        self.space,
-        moved(self.labels),
-        moved(self.proxies),
-        self.dataset,
-        class_names=self.class_names,
-        taxonomy=self.taxonomy,
-        rows=self.rows,
+    return replace(
+        self,
+        points=moved(self.points),
+        labels=moved(self.labels),
+        proxies=moved(self.proxies),
         is_query=moved(self.is_query),
     )
 
