@@ -14,12 +14,10 @@ import torch.nn.functional as F
 def relatives(similarity, K):
     "For each point, those among its K most similar that have it among theirs; similarity: (N, N)."
     nearest = [row.topk(min(K, len(row))).indices.tolist() for row in similarity]
-
-    def related(i, j):
-        return i != j and j in nearest[i] and i in nearest[j]
-
-    everybody = range(len(nearest))
-    return [list(filter(lambda j, i=i: related(i, j), everybody)) for i in everybody]
+    related = []
+    for i, mine in enumerate(nearest):
+        related.append([j for j in mine if j != i and i in nearest[j]])
+    return related
 
 
 def draw_triplets(related, T):
@@ -48,7 +46,7 @@ def loss_of_triplets(distances, triplets, margin=0.1, temperature=0.1, distinct=
     return ((from_i + from_j + from_k) * differ).sum() / max(1, len(differ))
 
 
-def slow_hier(points, labels, proxies, dist, K=20, T=50, margin=0.1, temperature=0.1):
+def slow_hier(points, labels, proxies, dist, *, K=20, T=50, margin=0.1, temperature=0.1):
     "HIER as it reads. points: (N, D), labels: (N,), proxies: (P, D); dist: distances of all pairs of two sets."
 
     def half(points, labels):
