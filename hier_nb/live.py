@@ -71,9 +71,10 @@ def _settings(controls, start, one_at_a_time):
     return [start, *(settings for settings in moved if settings != start)]
 
 
-def _key(settings, names):  # the same text as the browser makes of it
-    values = [_to_json(settings[name]) for name in names]
-    return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+def _key(
+    settings, controls
+):  # where each control stands, "2,0"; the browser says it in the same way
+    return ",".join(str(values.index(settings[name])) for name, values in controls.items())
 
 # %% ../nbs/07_live.ipynb #23ceeea8
 class LiveFigure(anywidget.AnyWidget):
