@@ -94,6 +94,8 @@ def code_cell(cell, source):
     tags = cell.setdefault("metadata", {}).setdefault("tags", [])
     if directives.get("echo") == "false":
         tags.append("remove-input")
+    if directives.get("code-fold") == "true":  # a click away: what only draws
+        tags.append("hide-input")
     for output in cell.get("outputs", []):
         without_source_link(output)
         if "fig-alt" in directives:
