@@ -9,6 +9,7 @@ import pytest
 import torch
 import hier_nb
 from hier_nb.samplers import ClassBalancedSampler
+from hier_nb.spaces import Ball
 
 static = Path(hier_nb.__file__).parent / "static"
 beside_python = Path(sys.executable).with_name("node")
@@ -55,3 +56,24 @@ def test_pairs_of_a_batch(tmp_path):
     assert all(classes[0][row] == label for label, rows in found["stacks"] for row in rows)
     sizes = [len(rows) for _, rows in found["stacks"]]
     assert sizes == sorted(sizes, reverse=True)
+
+
+@needs_node
+@pytest.mark.parametrize("soft", [False, True])
+def test_head_into_the_ball(tmp_path, soft):
+    generator = torch.Generator().manual_seed(0)
+    vectors = 3 * torch.randn(40, 2, generator=generator, dtype=torch.double)
+    vectors[0] = 0
+    for c, radius in ((0.1, 2.3), (0.5, 1.0), (1.0, 0.5)):
+        space = Ball(c, clip_radius=radius, soft_clip=soft)
+        points = space(vectors)
+        data = dict(c=c, radius=radius, soft=soft, vectors=vectors.tolist())
+        code = """
+const { c, radius, soft } = input;
+out.points = input.vectors.map((v) => figure.toBall(figure.clip(v, radius, soft), c));
+out.depths = out.points.map((p) => figure.depth(p, c));
+"""
+        found = run_js(tmp_path, "head", code, data)
+        for name, expected in (("points", points), ("depths", space.depth(points))):
+            got = torch.tensor(found[name], dtype=torch.double)
+            torch.testing.assert_close(got, expected, rtol=1e-7, atol=1e-7)
