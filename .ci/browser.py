@@ -1,10 +1,12 @@
 """The widgets in JupyterLab in a real browser: `make browser`.
 
 The explorer: hover, click, recentre, search, select, ask, and how fast it draws; its page without Python. A grid's
-table: watch, cancel one, cancel all. `python .ci/browser.py FOLDER explorer page` tries only these two."""
+table: watch, cancel one, cancel all. The live figures of all notebooks, in JupyterLab and on the built site.
+`python .ci/browser.py FOLDER explorer page` tries only these two; `lab` and `site` are the live figures."""
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -12,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import browser_live
 import nbformat
 import tools
 from nbformat.v4 import new_code_cell, new_notebook
@@ -113,7 +116,10 @@ def main(shots=None, *names):
             "On Debian or Ubuntu: apt install chromium"
         )
         return 0
-    looks = [globals()[f"look_at_{name}"] for name in names or ("explorer", "page", "watch")]
+    looks = [
+        globals()[f"look_at_{name}"]
+        for name in names or ("explorer", "page", "watch", "site", "lab")
+    ]
     folder = Path(tempfile.mkdtemp())
     shots = Path(shots or folder / "shots")
     shots.mkdir(parents=True, exist_ok=True)
@@ -122,6 +128,7 @@ def main(shots=None, *names):
     written(folder / "run.ipynb", *waiting, tags=["parameters"])
     Image.new("RGB", (30, 20), (214, 39, 40)).save(folder / "ask.png")  # matplotlib's fourth colour
     (folder / "bad.png").write_text("no picture")
+    shutil.copytree(browser_live.root / "nbs", folder / "nbs", symlinks=True)
     server, port = serve(folder)
     try:
         with sync_playwright() as p:
@@ -136,7 +143,12 @@ def main(shots=None, *names):
 
 
 def serve(folder):
-    "JupyterLab on a free port."
+    "JupyterLab on a free port, which draws all cells of a notebook, seen or not."
+    tracker = (
+        folder / "settings" / "@jupyterlab" / "notebook-extension" / "tracker.jupyterlab-settings"
+    )
+    tracker.parent.mkdir(parents=True)
+    tracker.write_text('{ "windowingMode": "none" }')
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
@@ -153,7 +165,8 @@ def serve(folder):
         [sys.executable, "-m", "jupyter", "lab", *options],
         stdout=open(folder / "server.log", "w"),
         stderr=subprocess.STDOUT,
-        env=os.environ | {"JUPYTER_PREFER_ENV_PATH": "1"},
+        env=os.environ
+        | {"JUPYTER_PREFER_ENV_PATH": "1", "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")},
     )
     return server, port
 
@@ -465,6 +478,33 @@ def look_at_watch(browser, port, folder, shots):
         return check.done
     finally:
         driver.kill()
+
+
+def look_at_site(browser, port, folder, shots):
+    if not (browser_live.root / "_site" / "index.html").exists():
+        print("There is no site yet, so its figures were not tried. Run `make site`.")
+        return []
+    return browser_live.look_at_site(browser, Checks, shots)
+
+
+def look_at_lab(browser, port, folder, shots):
+    def opened_and_run(browser, name):
+        page, errors, _ = opened(browser, port, f"nbs/{name}")
+        page.on(
+            "console",
+            lambda message: errors.append(message.text) if message.type == "error" else None,
+        )
+
+        def run_all():
+            page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+            time.sleep(1)
+            waiting = "[...document.querySelectorAll('.jp-InputPrompt')].some((e) => e.innerText === '[*]:')"
+            page.wait_for_function(f"!{waiting}", timeout=600_000)
+            time.sleep(1)
+
+        return page, errors, run_all
+
+    return browser_live.look_at_lab(opened_and_run, browser, Checks, shots)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,7 @@ nb_execution_mode, nb_merge_streams = "off", True
 myst_enable_extensions = ["dollarmath", "amsmath", "attrs_inline", "html_image"]
 myst_heading_anchors = 4
 html_theme, html_favicon = "sphinx_book_theme", None
+html_context = dict(default_mode="auto")
 html_copy_source, html_show_sourcelink, html_use_index = False, False, False
 html_theme_options = dict(
     show_navbar_depth=1,

@@ -71,9 +71,10 @@ def _settings(controls, start, one_at_a_time):
     return [start, *(settings for settings in moved if settings != start)]
 
 
-def _key(settings, names):  # the same text as the browser makes of it
-    values = [_to_json(settings[name]) for name in names]
-    return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+def _key(
+    settings, controls
+):  # where each control stands, "2,0"; the browser says it in the same way
+    return ",".join(str(values.index(settings[name])) for name, values in controls.items())
 
 # %% ../nbs/07_live.ipynb #23ceeea8
 class LiveFigure(anywidget.AnyWidget):
@@ -82,12 +83,13 @@ class LiveFigure(anywidget.AnyWidget):
     _css = _static / "live.css"
     spec = traitlets.Dict().tag(sync=True)  # what the browser starts with
 
-    def __init__(self, compute, start, page, **traits):
+    def __init__(self, compute, one_at_a_time=False, max_bytes=2_000_000, **traits):
         super().__init__(**traits)
         self.compute = compute  # settings -> what is drawn
-        self.settings = start  # of the last question
-        self.data = self.spec["data"]  # the last answer
-        self._page = page
+        self.one_at_a_time = one_at_a_time
+        self.max_bytes = max_bytes
+        self.settings = {knob["name"]: knob["start"] for knob in self.spec["controls"]}  # the last
+        self.data = self.spec["data"]  # the answer to them
         self.on_msg(self._answer)
 
     def _answer(self, _, message, buffers):
@@ -95,22 +97,34 @@ class LiveFigure(anywidget.AnyWidget):
         self.data = _answer_to(self.compute, self.settings)
         self.send(dict(number=message["number"], data=self.data))
 
+    @functools.cached_property
+    def page(self) -> str:
+        "The figure as HTML that needs neither Python nor a network."
+        controls = {knob["name"]: knob["values"] for knob in self.spec["controls"]}
+        start = {knob["name"]: knob["start"] for knob in self.spec["controls"]}
+        saved = {_key(start, controls): self.spec["data"]}
+        for settings in _settings(controls, start, self.one_at_a_time):
+            if _key(settings, controls) not in saved:
+                saved[_key(settings, controls)] = _to_json(self.compute(**settings))
+        answers = dict(spec=self.spec, saved=saved, one_at_a_time=self.one_at_a_time)
+        page = _fill_page(self.spec["figure"], answers, self.spec["alt"])
+        if len(page) > self.max_bytes:
+            raise ValueError(
+                f"The page of this figure has {len(page):,} bytes, more than max_bytes={self.max_bytes:,}.\n"
+                "Give the controls fewer values, pass one_at_a_time=True, or return less."
+            )
+        return page
+
     def to_html(self, path) -> Path:
-        "Write the figure as a page that needs neither Python nor a network."
+        "Write the figure as a page."
         path = Path(path)
-        write_atomic(path, lambda file: file.write_text(self._page, encoding="utf-8"))
+        write_atomic(path, lambda file: file.write_text(self.page, encoding="utf-8"))
         return path
 
     def _repr_mimebundle_(self, **kwargs):
-        bundle = {"text/plain": self.spec["alt"], "text/html": self._frame()}
-        widget = super()._repr_mimebundle_(**kwargs) if _has_kernel() else None
-        live_view = widget[0] if isinstance(widget, tuple) else widget
-        return bundle | {k: v for k, v in (live_view or {}).items() if "widget-view" in k}
-
-    def _frame(self):
-        title, page = html.escape(self.spec["alt"]), html.escape(self._page)
-        look = "width:100%;max-width:780px;height:480px;border:0"
-        return f'<iframe title="{title}" style="{look}" srcdoc="{page}"></iframe>'
+        if _has_kernel():
+            return super()._repr_mimebundle_(**kwargs)
+        return {"text/plain": self.spec["alt"], "text/html": frame(self.page, self.spec["alt"])}
 
 
 def _answer_to(compute, settings):
@@ -136,6 +150,20 @@ def _class_of(figure):
     return type(f"Live{figure.title()}", (LiveFigure,), dict(_esm=source))
 
 # %% ../nbs/07_live.ipynb #945ed368
+def _fill_page(figure, answers, title):
+    packed = gzip.compress(json.dumps(answers).encode(), mtime=0)
+    script = join_modules("live_page.js", f"live_{figure}.js") + "start(create);\n"
+    filled = read_static("live.html").replace("%TITLE%", html.escape(title))
+    filled = filled.replace("%CSS%", read_static("live.css"))
+    return filled.replace("%DATA%", base64.b64encode(packed).decode()).replace("%JS%", script)
+
+# %% ../nbs/07_live.ipynb #ac9c1872
+def frame(page: str, title: str, *, width: int = 780, height: int = 480) -> str:
+    "A page of HTML inside another; `title` says what it shows."
+    look = f"width:100%;max-width:{width}px;height:{height}px;border:0"
+    return f'<iframe title="{html.escape(title)}" style="{look}" srcdoc="{html.escape(page)}"></iframe>'
+
+# %% ../nbs/07_live.ipynb #eedf0d05
 def live(
     figure: str,  # which drawing: static/live_<figure>.js
     compute,  # (**settings) -> what it draws, a dictionary; or that dictionary itself, if nothing is computed
@@ -157,17 +185,8 @@ def live(
         dict(name=name, label=(labels or {}).get(name, name), values=values, start=start[name])
         for name, values in controls.items()
     ]
-    settings = _settings(controls, start, one_at_a_time)
-    saved = {_key(some, controls): _to_json(function(**some)) for some in settings}
-    spec = dict(figure=figure, alt=alt, controls=knobs, data=saved[_key(start, controls)])
-    make = _class_of(figure)
-    page = _page(figure, dict(spec=spec, saved=saved, one_at_a_time=one_at_a_time), alt)
-    if len(page) > max_bytes:
-        raise ValueError(
-            f"The page of this figure has {len(page):,} bytes, more than max_bytes={max_bytes:,}.\n"
-            "Give the controls fewer values, pass one_at_a_time=True, or return less."
-        )
-    return make(function, start, page, spec=spec)
+    spec = dict(figure=figure, alt=alt, controls=knobs, data=_to_json(function(**start)))
+    return _class_of(figure)(function, one_at_a_time, max_bytes, spec=spec)
 
 
 def _check(figure, controls, start):
@@ -182,11 +201,3 @@ def _check(figure, controls, start):
             raise ValueError(
                 f"{name} starts at {value!r}, which is none of its values.\nPass one of {controls[name]}."
             )
-
-
-def _page(figure, answers, title):
-    packed = gzip.compress(json.dumps(answers).encode(), mtime=0)
-    script = join_modules("live_page.js", f"live_{figure}.js") + "start(create);\n"
-    filled = read_static("live.html").replace("%TITLE%", html.escape(title))
-    filled = filled.replace("%CSS%", read_static("live.css"))
-    return filled.replace("%DATA%", base64.b64encode(packed).decode()).replace("%JS%", script)

@@ -120,6 +120,6 @@ export function kernelSource(model) {
 
 // Without one: the answers that were saved, by their settings.
 export function savedSource({ spec, saved, one_at_a_time: oneAtATime }) {
-  const key = (settings) => JSON.stringify(spec.controls.map((control) => settings[control.name]));
+  const key = (settings) => spec.controls.map(({ name, values }) => values.indexOf(settings[name])).join(",");
   return { spec, oneAtATime, ask: async (settings) => saved[key(settings)] ?? { error: "This one was not saved." } };
 }

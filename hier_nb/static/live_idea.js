@@ -139,7 +139,7 @@ export function create(stage, figure) {
     }
 
     function letter([x, y], name, below = -8) {
-      text(dots, toX(x) + 10, toY(y) + below, name, { "font-style": "italic", "font-weight": 600, "pointer-events": "none" });
+      text(dots, toX(x) + 10, toY(y) + below, name, { class: "lf-name" });
     }
   }
 

