@@ -5,9 +5,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+import numpy as np
 import pytest
 import torch
 import hier_nb
+from hier_nb.pictures import plot_pictures
 from hier_nb.samplers import ClassBalancedSampler
 from hier_nb.spaces import Ball
 
@@ -77,3 +79,17 @@ out.depths = out.points.map((p) => figure.depth(p, c));
         for name, expected in (("points", points), ("depths", space.depth(points))):
             got = torch.tensor(found[name], dtype=torch.double)
             torch.testing.assert_close(got, expected, rtol=1e-7, atol=1e-7)
+
+
+def test_titles_do_not_collide():
+    "Titles of two lines reached into the pictures of the row above."
+    plt = pytest.importorskip("matplotlib.pyplot")
+    images = [np.zeros((8, 8, 3), np.uint8)] * 6
+    axes = plot_pictures(images, ["two\nlines", "", "one"] * 2, columns=3)
+    axes[0].figure.canvas.draw()
+    upper, lower = [ax.get_window_extent() for ax in (axes[0], axes[3])]
+    assert axes[3].title.get_window_extent().y1 <= upper.y0
+    assert axes[0].title.get_window_extent().y1 <= axes[0].figure.bbox.y1
+    assert lower.width == pytest.approx(lower.height, rel=0.2)
+    assert len(plot_pictures(images, columns=3)) == 6
+    plt.close("all")
