@@ -1,36 +1,28 @@
 // A sheet of pictures that changes with the controls. data: { images: [addresses], columns, name, titles?: [words], words? }
 
-import { change } from "./live_svg.js";
+import { canvas, change, svg, text } from "./live_svg.js";
+
+const [WIDTH, GAP, WORDS] = [720, 8, 20];
 
 export function create(stage, figure) {
-  const sheet = document.createElement("div");
-  change(sheet, { role: "group", "aria-label": figure.spec.alt });
-  Object.assign(sheet.style, { display: "grid", gap: "6px" });
-  stage.append(sheet);
-  return { update, state: () => ({ pictures: sheet.childElementCount, loaded: loaded() }) };
+  const drawing = canvas(stage, WIDTH, 10, figure.spec.alt);
+  let shown = null;
+  return { update, state: () => ({ pictures: shown.images.length, name: shown.name }) };
 
-  function update({ images, columns, name, titles = [] }) {
-    sheet.style.gridTemplateColumns = `repeat(${columns}, 1fr)`;
-    sheet.replaceChildren(...images.map((source, n) => picture(source, titles[n] ?? "", `${name} ${n + 1}`)));
-  }
-
-  function picture(source, title, name) {
-    const box = document.createElement("figure");
-    const image = document.createElement("img");
-    Object.assign(image, { src: source, alt: title ? `${name}: ${title}` : name });
-    Object.assign(image.style, { width: "100%", display: "block" });
-    box.style.margin = "0";
-    box.append(image);
-    if (title) {
-      const words = document.createElement("figcaption");
-      words.textContent = title;
-      Object.assign(words.style, { fontSize: "12px", color: "var(--lf-pale)", textAlign: "center" });
-      box.append(words);
-    }
-    return box;
-  }
-
-  function loaded() {
-    return [...sheet.querySelectorAll("img")].filter(({ naturalWidth }) => naturalWidth > 0).length;
+  function update(data) {
+    shown = data;
+    const { images, columns, titles } = data;
+    const side = (WIDTH - GAP * (columns - 1)) / columns;
+    const pitch = side + GAP + (titles ? WORDS : 0);
+    change(drawing, { viewBox: `0 0 ${WIDTH} ${pitch * Math.ceil(images.length / columns) - GAP}` });
+    drawing.replaceChildren();
+    images.forEach((source, n) => {
+      const x = (n % columns) * (side + GAP);
+      const y = Math.floor(n / columns) * pitch;
+      const title = titles?.[n] ?? "";
+      const label = `${data.name} ${n + 1}${title ? `: ${title}` : ""}`;
+      svg("image", { href: source, x, y, width: side, height: side, role: "img", "aria-label": label }, drawing);
+      if (title) text(drawing, x + side / 2, y + side + 15, title, { "text-anchor": "middle", class: "lf-pale" });
+    });
   }
 }
