@@ -1295,6 +1295,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                               'hier_nb.tree._inner_children': ('tree.html#_inner_children', 'hier_nb/tree.py'),
                               'hier_nb.tree._joins': ('tree.html#_joins', 'hier_nb/tree.py'),
                               'hier_nb.tree._largest_first': ('tree.html#_largest_first', 'hier_nb/tree.py'),
+                              'hier_nb.tree._linkage_tree': ('tree.html#_linkage_tree', 'hier_nb/tree.py'),
                               'hier_nb.tree._naming_kinds': ('tree.html#_naming_kinds', 'hier_nb/tree.py'),
                               'hier_nb.tree._radius_tree': ('tree.html#_radius_tree', 'hier_nb/tree.py'),
                               'hier_nb.tree._read_json': ('tree.html#_read_json', 'hier_nb/tree.py'),
