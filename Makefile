@@ -12,7 +12,7 @@ WORKERS ?= 2
 help:
 	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook; Ctrl-C saves, and once more goes on"
 	@echo "make test    all notebooks as tests, export in step, notebooks clean"
-	@echo "make lab     JupyterLab on the notebooks"
+	@echo "make lab     JupyterLab on the notebooks; start.ipynb says what to click first"
 	@echo "make site    the documentation, into _site/"
 	@echo "make accessible  the built site by axe-core in a real browser (needs chromium and npm)"
 	@echo "make browser the widgets in JupyterLab in a real browser (needs chromium)"
@@ -45,8 +45,10 @@ test: env
 slow: env
 	@$(MAKE) --no-print-directory test TEST_ARGS=--slow
 
+# Figures in notebooks show only where their makers are trusted; whoever runs `make` here trusts this clone.
 lab: env
-	@$(BIN)/python -m jupyter lab --notebook-dir nbs
+	@find nbs -name '*.ipynb' -not -path '*/.*' -print0 | xargs -0 $(BIN)/python -m jupyter trust >/dev/null
+	@$(BIN)/python -m jupyter lab --notebook-dir nbs nbs/start.ipynb
 
 prepare: env
 	@$(BIN)/nbdev-export && $(BIN)/nbdev-clean && $(BIN)/python .ci/readme.py

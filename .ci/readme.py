@@ -8,7 +8,7 @@ cells = json.loads((root / "nbs" / "index.ipynb").read_text(encoding="utf-8"))["
 text = (
     "\n\n".join("".join(c["source"]).strip() for c in cells if c["cell_type"] == "markdown") + "\n"
 )
-text = re.sub(r"\]\((?!https?://|#|/)([^)]+\.(?:ipynb|png|svg))\)", r"](nbs/\1)", text)
+text = re.sub(r"\]\((?!https?://|#|/)([^)]+\.(?:ipynb|png|jpg|svg|html))\)", r"](nbs/\1)", text)
 (root / "README.md").write_text(
     "<!-- Generated from nbs/index.ipynb by `make prepare`. -->\n\n" + text, encoding="utf-8"
 )

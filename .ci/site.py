@@ -94,6 +94,8 @@ def code_cell(cell, source):
     tags = cell.setdefault("metadata", {}).setdefault("tags", [])
     if directives.get("echo") == "false":
         tags.append("remove-input")
+    if directives.get("code-fold") == "true":  # a click away: what only draws
+        tags.append("hide-input")
     for output in cell.get("outputs", []):
         without_source_link(output)
         if "fig-alt" in directives:
@@ -139,10 +141,18 @@ html_static_path, html_css_files, html_js_files = ["_extra"], ["site.css"], ["si
 suppress_warnings = ["myst.header", "mystnb.unknown_mime_type", "myst.xref_missing"]
 """
 css = """img { max-width: 100%; height: auto; }
+.cell_output img { max-width: min(100%, 46rem); max-height: 40rem; width: auto; }
 table { display: block; overflow-x: auto; font-size: .85rem; }
 .dataframe { font-size: .8rem; }
 .dataframe th, .dataframe td { padding: 0 .4em; }
 .dataframe tbody th, .dataframe td { white-space: nowrap; }
+.bd-page-width { max-width: 100rem; }
+.bd-sidebar-primary { flex: 0 0 15rem; }
+.bd-main .bd-content .bd-article-container { max-width: 66rem; }
+.bd-main .bd-content .bd-article-container .bd-article { padding-inline: 1.2rem; }
+.bd-article :is(p, li, blockquote) { max-width: 50rem; }
+.bd-sidebar-secondary { flex: 0 0 13rem; width: 13rem; }
+.bd-article-container div.highlight pre { font-size: .78rem; padding: .8rem; }
 .cell_output pre { max-height: 30rem; overflow: auto; }
 """
 js = """addEventListener("load", () => {

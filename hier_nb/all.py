@@ -7,8 +7,9 @@ __all__ = []
 
 # %% ../nbs/95_all.ipynb #555c9cec
 from . import geometry, spaces, files, checks, neighbors, embeddings
+from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
-from . import models, export, losses, hierarchy
+from . import models, export, losses, triplets, hierarchy
 from . import retrieval, tree, metrics, plots, explorer
 from . import distributed, config, trainer, training
 from . import notebooks, runs, compare
@@ -18,6 +19,7 @@ from .files import *
 from .checks import *
 from .neighbors import *
 from .embeddings import *
+from .live import *
 from .pictures import *
 from .samplers import *
 from .emoji import *
@@ -26,6 +28,7 @@ from .datasets import *
 from .models import *
 from .export import *
 from .losses import *
+from .triplets import *
 from .hierarchy import *
 from .retrieval import *
 from .tree import *
@@ -42,9 +45,9 @@ from .compare import *
 
 # %% ../nbs/95_all.ipynb #9f0d5dfc
 modules = [
-    *(geometry, spaces, files, checks, neighbors, embeddings),
+    *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
-    *(models, export, losses, hierarchy),
+    *(models, export, losses, triplets, hierarchy),
     *(retrieval, tree, metrics, plots, explorer),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),

@@ -89,7 +89,7 @@ def explore(
     *,
     on_map: Embeddings | None = None,  # places on a disk, one per row of `e`; None: map_to_disk(e)
     n_samples: int = 10_000,  # a random part of more than so many
-    rule: str = "lca",  # the tree's rule, see `build_tree`
+    rule: str = "lca",  # the tree's rule, see `build_tree`; "linkage" needs no proxies
     k: int = 8,  # neighbours shown
     tile: int = 48,  # pixels of a picture in the panel
     model=None,  # EmbeddingModel with a transform `dataset.transform`, for pictures that one asks about
@@ -229,7 +229,7 @@ class _InnerNodes(NamedTuple):
 
 def _place_tree(shown, rule, seed):
     e = shown.e
-    if e.proxies is None:
+    if e.proxies is None and rule != "linkage":
         nothing = torch.zeros(0, dtype=torch.long)
         return _InnerNodes(torch.zeros(0, 2), nothing, torch.full((len(e),), -1), [])
     tree = name_nodes(build_tree(e, rule, seed=seed), e)

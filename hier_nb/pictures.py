@@ -35,7 +35,8 @@ def plot_pictures(
     axes=None,  # axes to draw into, one for each picture; None: a new figure
 ) -> list:  # the axes, row by row
     "A contact sheet."
-    axes = _new_axes(len(images), columns) if axes is None else list(axes)
+    lines = max((str(title).count("\n") + 1 for title in titles or [] if title), default=0)
+    axes = _new_axes(len(images), columns, lines) if axes is None else list(axes)
     for ax in axes:
         ax.axis("off")
     for ax, image in zip(axes, images):
@@ -46,11 +47,14 @@ def plot_pictures(
     return axes
 
 
-def _new_axes(n, columns):  # room for n pictures
+def _new_axes(n, columns, lines):  # room for n pictures, each below so many lines of words
     plt = require("matplotlib.pyplot", extra="plots", pip="matplotlib")
     rows = -(-n // columns)
-    size = (0.8 * columns, 0.9 * rows)
-    _, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    side, gap = 0.74, 0.06 + 0.12 * lines  # inches: of a picture, and above it
+    height = rows * (side + gap)
+    places = dict(left=0, right=1, bottom=0, top=1 - gap / height, wspace=0.08, hspace=gap / side)
+    size = (0.8 * columns, height)
+    _, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, gridspec_kw=places)
     return list(axes.flat)
 
 # %% ../nbs/10_pictures.ipynb #6ba6089d

@@ -13,7 +13,8 @@ import torch
 from house import root
 from hier_nb.idea import loss_of_triplets
 from hier_nb.live import join_modules, live
-from hier_nb.spaces import Ball
+from hier_nb.neighbors import knn
+from hier_nb.spaces import Ball, Flat, Sphere
 
 beside_python = Path(sys.executable).with_name("node")
 node = shutil.which("node") or (str(beside_python) if beside_python.exists() else None)
@@ -40,6 +41,10 @@ console.log(JSON.stringify(out));
     done = subprocess.run([node, "main.mjs"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def close(got, expected):
+    torch.testing.assert_close(torch.as_tensor(got, dtype=torch.double), expected)
 
 
 @needs_node
@@ -131,3 +136,41 @@ def test_an_error_is_an_answer():
     assert sent == [dict(number=3, data=dict(error="ZeroDivisionError: division by zero"))]
     with pytest.raises(ZeroDivisionError):  # but whoever makes the page hears of it
         _ = figure.page
+
+
+@needs_node
+@pytest.mark.parametrize("space", [Ball(c=0.4), Sphere(), Flat()], ids=lambda space: space.kind)
+def test_spaces_in_the_browser(tmp_path, space):
+    torch.manual_seed(0)
+    x, y = (space(torch.randn(30, 2, dtype=torch.double)).tolist() for _ in range(2))
+    code = """
+const space = spaceOf(input);
+out.distance = input.x.map((p, n) => space.dist(p, input.y[n]));
+out.midpoint = input.x.map((p, n) => space.midpoint(p, input.y[n]));
+out.way = input.x.map((p, n) => way(space, p, input.y[n], 3));
+"""
+    data = dict(kind=space.kind, c=getattr(space, "c", None), x=x, y=y)
+    out = run_js(tmp_path, "geodesic", code, data)
+    x, y = (torch.tensor(points, dtype=torch.double) for points in (x, y))
+    close(out["distance"], space.dist(x, y))
+    close(out["midpoint"], space.midpoint(torch.stack([x, y], 1)))
+    along = torch.tensor(out["way"], dtype=torch.double)  # (30, 9, 2)
+    steps = space.dist(along[:, 1:], along[:, :-1])
+    close(steps, (space.dist(x, y) / 8)[:, None].expand(-1, 8))
+
+
+@needs_node
+def test_neighbors_in_the_browser(tmp_path):
+    torch.manual_seed(0)
+    space = Ball(clip_radius=None)
+    points = space(2 * torch.randn(200, 2, dtype=torch.double))
+    queries = points[:20]
+    data = dict(c=space.c, points=points.tolist(), queries=queries.tolist())
+    code = """
+const ball = new BallPlane(input.c);
+out.ball = input.queries.map((query) => nearest(ball, query, input.points, 9));
+out.flat = input.queries.map((query) => nearest(new Plane(), query, input.points, 9));
+"""
+    out = run_js(tmp_path, "neighbors", code, data)
+    for kind, ours in (("ball", space), ("flat", Flat())):
+        assert out[kind] == knn(queries, 9, ours, gallery=points)[1].tolist()

@@ -1,5 +1,5 @@
-// Curves over a common axis: data { x: [...], curves: [{ name, y, color?, dashed? }], xlabel, ylabel, ylim?, mark? }.
-// `mark` is an x at which a vertical line stands. The pointer, or the arrow keys, read the values off.
+// Curves over a common axis: data { x: [...], curves: [{ name, y, color?, dashed? }], xlabel, ylabel, ylim?, yscale?,
+// mark? }. A `yscale` of "log" is a logarithmic axis, on which only positive values are drawn. `mark` is an x at which a vertical line stands. The pointer, or the arrow keys, read the values off.
 
 import { canvas, change, COLORS, place, scale, svg, text } from "./live_svg.js";
 
@@ -53,15 +53,28 @@ export function create(stage, figure) {
 }
 
 function number(value) {
-  return value === null || Number.isNaN(value) ? "–" : String(Number(value.toPrecision(3)));
+  if (value === null || Number.isNaN(value)) return "–";
+  const shown = Number(value.toPrecision(3));
+  const small = shown !== 0 && (Math.abs(shown) < 1e-3 || Math.abs(shown) >= 1e6);
+  return (small ? shown.toExponential() : String(shown)).replaceAll("-", "−");
 }
 
-function axes({ x, curves, ylim }) {
-  const values = curves.flatMap(({ y }) => y).filter(Number.isFinite);
-  const range = ylim ?? [Math.min(0, ...values), Math.max(...values)];
+function axes({ x, curves, ylim, yscale }) {
+  const log = yscale === "log";
+  const usable = (value) => Number.isFinite(value) && (!log || value > 0);
+  const values = curves.flatMap(({ y }) => y).filter(usable);
+  const range = ylim ?? [log ? Math.min(...values) : Math.min(0, ...values), Math.max(...values)];
   const toX = scale([x[0], x.at(-1)], [LEFT, WIDTH - RIGHT]);
-  const toY = scale(range, [HEIGHT - BOTTOM, TOP]);
-  return { toX, toY, range };
+  const straight = scale(log ? range.map(Math.log10) : range, [HEIGHT - BOTTOM, TOP]);
+  const inside = (value) => Math.min(range[1], Math.max(range[0], value));
+  const toY = (value) => straight(log ? Math.log10(inside(value)) : inside(value));
+  return { toX, toY, range, usable, yticks: log ? powers(...range) : ticks(...range) };
+}
+
+// The powers of ten within a range.
+function powers(low, high) {
+  const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
+  return Array.from({ length: last - first + 1 }, (_, n) => 10 ** (first + n));
 }
 
 // About five round numbers within a range.
@@ -74,9 +87,9 @@ export function ticks(low, high) {
   return Array.from({ length: last - first + 1 }, (_, n) => Number(((first + n) * step).toPrecision(12)));
 }
 
-function frame(layer, { x, toX, toY, range, xlabel, ylabel }) {
+function frame(layer, { x, toX, toY, yticks, xlabel, ylabel }) {
   const bottom = HEIGHT - BOTTOM;
-  for (const value of ticks(...range)) {
+  for (const value of yticks) {
     svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: toY(value), y2: toY(value), class: "lf-grid" }, layer);
     text(layer, LEFT - 7, toY(value) + 4, number(value), { "text-anchor": "end", class: "lf-pale" });
   }
@@ -90,12 +103,12 @@ function frame(layer, { x, toX, toY, range, xlabel, ylabel }) {
   text(layer, 14, middle, ylabel, { "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` });
 }
 
-function drawCurve(layer, { x, toX, toY }, { name, y, color, dashed }, n) {
+function drawCurve(layer, { x, toX, toY, usable }, { name, y, color, dashed }, n) {
   const stroke = color ?? LINES[n % LINES.length];
   let path = "";
   let pen = "M";
   y.forEach((value, i) => {
-    if (!Number.isFinite(value)) {
+    if (!usable(value)) {
       pen = "M";
       return;
     }
