@@ -498,7 +498,7 @@ def look_at_lab(browser, port, folder, shots):
         )
 
         def run_all():
-            page.evaluate("void jupyterapp.commands.execute('notebook:run-all-cells')")
+            page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
             time.sleep(1)
             waiting = "[...document.querySelectorAll('.jp-InputPrompt')].some((e) => e.innerText === '[*]:')"
             page.wait_for_function(f"!{waiting}", timeout=600_000)
