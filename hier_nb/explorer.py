@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Explorer', 'explore']
 
-# %% ../nbs/47_explorer.ipynb #2ddea40a
+# %% ../nbs/47_explorer.ipynb #e242b852
 import base64
 import html
 import io
@@ -32,6 +32,7 @@ from matplotlib.colors import to_hex, to_rgb
 from .embeddings import Embeddings
 from .files import write_atomic
 from .geometry import project
+from .live import frame, has_kernel, join_modules, read_static
 from .neighbors import Index
 from .pictures import read_image
 from .plots import class_colors, color_by, map_to_disk, picture
@@ -40,34 +41,11 @@ from .spaces import check_same_space
 from .tree import build_tree, name_nodes
 
 # %% ../nbs/47_explorer.ipynb #bea17d75
-_static = Path(hier_nb.__file__).parent / "static"
-_modules = (
-    "explorer_geometry.js",
-    "explorer_scene.js",
-    "explorer_drawing.js",
-    "explorer_panel.js",
-    "explorer.js",
-)
-
-
-def read_static(name: str) -> str:
-    "A file that the browser gets."
-    return (_static / name).read_text(encoding="utf-8")
-
-
-def join_modules(*names: str) -> str:
-    "Several JavaScript modules as one text, in this order, without imports of each other and without exports."
-    source = "\n".join(map(read_static, names))
-    source = re.sub(r'^import [^;]*? from "\./[^"]*";\n', "", source, flags=re.MULTILINE)
-    source = re.sub(r"^export default .*;\n", "", source, flags=re.MULTILINE)
-    return re.sub(r"^export ", "", source, flags=re.MULTILINE)
-
-# %% ../nbs/47_explorer.ipynb #21cd1fc0
 class Explorer(anywidget.AnyWidget):
     "The interactive Poincaré disk; made by `explore`."
 
-    _esm = join_modules(*_modules) + "\nexport default { render };\n"
-    _css = _static / "explorer.css"
+    _esm = join_modules("explorer.js") + "\nexport default { render };\n"
+    _css = Path(hier_nb.__file__).parent / "static" / "explorer.css"
     points = traitlets.Bytes().tag(sync=True)  # places in the unit disk, float32 (N, 2)
     nodes = traitlets.Bytes().tag(sync=True)  # inner nodes' places, float32 (M, 2)
     node_parent = traitlets.Bytes().tag(sync=True)  # int32 (M,), −1 for the root
@@ -84,13 +62,28 @@ class Explorer(anywidget.AnyWidget):
     focus = traitlets.List(traitlets.Int()).tag(sync=True)  # dataset rows to mark, from Python
     speed = traitlets.Dict().tag(sync=True)  # what `benchmark` measured
 
+    def _repr_mimebundle_(self, **kwargs):
+        if has_kernel():
+            return super()._repr_mimebundle_(**kwargs)
+        return _without_kernel(self)
+
+
+def _without_kernel(widget, most=2_000_000):  # bytes of a page that a notebook may hold
+    n, size = len(widget.rows) // 4, widget.meta["size"]
+    what = f"Explorer of {widget.meta['title']}: {n} pictures on a disk"
+    page = widget.page()
+    if len(page) > most:
+        return {"text/plain": f"{what}. Its page has {len(page):,} bytes: write it by to_html."}
+    html = frame(page, what, width=size + 320, height=size + 60)
+    return {"text/plain": what, "text/html": html}
+
 # %% ../nbs/47_explorer.ipynb #93b0b534
 def explore(
     e: Embeddings,  # in any space; whatever is not there (labels, proxies, pictures) is left out
     *,
     on_map: Embeddings | None = None,  # places on a disk, one per row of `e`; None: map_to_disk(e)
     n_samples: int = 10_000,  # a random part of more than so many
-    rule: str = "lca",  # the tree's rule, see `build_tree`
+    rule: str = "lca",  # the tree's rule, see `build_tree`; "linkage" needs no proxies
     k: int = 8,  # neighbours shown
     tile: int = 48,  # pixels of a picture in the panel
     model=None,  # EmbeddingModel with a transform `dataset.transform`, for pictures that one asks about
@@ -230,7 +223,7 @@ class _InnerNodes(NamedTuple):
 
 def _place_tree(shown, rule, seed):
     e = shown.e
-    if e.proxies is None:
+    if e.proxies is None and rule != "linkage":
         nothing = torch.zeros(0, dtype=torch.long)
         return _InnerNodes(torch.zeros(0, 2), nothing, torch.full((len(e),), -1), [])
     tree = name_nodes(build_tree(e, rule, seed=seed), e)
@@ -419,16 +412,25 @@ def to_html(
     title: str = "",  # of the page
 ) -> Path:
     "Write a page that needs nothing else, no network either."
+    path = Path(path).expanduser()
+    page = self.page(title)
+    write_atomic(path, lambda unfinished: unfinished.write_text(page, encoding="utf-8"))
+    return path
+
+
+@patch
+def page(
+    self: Explorer,
+    title: str = "",  # in the browser's tab
+) -> str:
+    "The explorer as HTML that needs nothing else."
     parts = dict(
         TITLE=html.escape(title or self.meta["title"]),
         CSS=read_static("explorer.css"),
-        JS=join_modules(*_modules, "explorer_page.js"),
+        JS=join_modules("explorer_page.js"),
         DATA=self._page_data(),
     )
-    page = re.sub(r"%([A-Z]+)%", lambda found: parts[found[1]], read_static("explorer.html"))
-    path = Path(path).expanduser()
-    write_atomic(path, lambda unfinished: unfinished.write_text(page, encoding="utf-8"))
-    return path
+    return re.sub(r"%([A-Z]+)%", lambda found: parts[found[1]], read_static("explorer.html"))
 
 
 @patch

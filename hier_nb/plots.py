@@ -563,13 +563,13 @@ def _legend_below(fig, ax):  # an axis's legend becomes the figure's
     fig.legend(
         legend.legend_handles,
         [text.get_text() for text in legend.get_texts()],
-        loc="lower left",
+        loc="upper left",
         ncols=5,
         fontsize=6.5,
         frameon=False,
         handletextpad=0.1,
         columnspacing=1,
-        bbox_to_anchor=(0.1, -0.02),
+        bbox_to_anchor=(0.1, 0.1),
     )
 
 # %% ../nbs/45_plots.ipynb #c7377f1c
@@ -681,12 +681,14 @@ def plot_triplet(
     for sample, near, far in ((i, ij, ijk), (j, ij, ijk), (k, ijk, ij)):
         _join(ax, m, sample, near, pull)
         _join(ax, m, sample, far, push)
-    for proxy, name in ((ij, r"$\rho_{ij}$"), (ijk, r"$\rho_{ijk}$")):
+    for proxy in (ij, ijk):
         ax.scatter(*m.proxies[proxy].tolist(), s=42, c="k", zorder=4)
-        _write(ax, name, m.proxies[proxy].tolist(), (6, 6))
-    for sample, name in ((i, "$i$"), (j, "$j$"), (k, "$k$")):
+    for sample in (i, j, k):
         _show_sample(ax, m, sample)
-        _write(ax, name, m.points[sample].tolist(), (12, -14))
+    places = torch.cat([m.points[[i, j, k]], m.proxies[[ij, ijk]].to(m.points)])
+    names = ("$i$", "$j$", "$k$", r"$\rho_{ij}$", r"$\rho_{ijk}$")
+    for name, place, shift in zip(names, places.tolist(), _shifts_of_names(places)):
+        _write(ax, name, place, shift)
     ax.plot([], [], **pull, label="pulled together")
     ax.plot([], [], **push, label="pushed apart")
     ax.legend(loc="lower right", fontsize=8, frameon=False)
@@ -718,6 +720,13 @@ def _show_sample(ax, m, sample):
     draw_picture(ax, image, place, zoom=32 / image.shape[0], zorder=3)
 
 
+def _shifts_of_names(places, points=20.0):  # three samples and two proxies -> where their names go
+    distances = torch.cdist(places, places).fill_diagonal_(torch.inf)
+    shifts = torch.nn.functional.normalize(places - places[distances.argmin(1)], dim=1)
+    shifts[3:] = torch.nn.functional.normalize(places[3:], dim=1)  # proxies': towards the rim
+    return (points * shifts).tolist()
+
+
 def _write(ax, text, place, shift):  # beside a place, on a little paper of its own
     paper = dict(fc="white", ec="none", alpha=0.75, pad=0.5)
     ax.annotate(
@@ -725,6 +734,8 @@ def _write(ax, text, place, shift):  # beside a place, on a little paper of its 
         place,
         xytext=shift,
         textcoords="offset points",
+        ha="center",
+        va="center",
         fontsize=12,
         zorder=5,
         bbox=paper,

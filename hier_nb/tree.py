@@ -18,22 +18,25 @@ from torch import Tensor
 from .checks import check_ks, check_labels, require
 from .embeddings import Embeddings
 from .files import write_atomic
+from .retrieval import average_linkage
 
 # %% ../nbs/42_tree.ipynb #56b3dbdf
 def build_tree(
-    e: Embeddings,  # samples, with proxies
-    rule: str = "lca",  # "lca": by common ancestor; "radius": the published drawing's
+    e: Embeddings,  # samples, with proxies unless the rule is "linkage"
+    rule: str = "lca",  # "lca": by common ancestor; "radius": the published drawing's; "linkage": without proxies
     *,
     pairs: int = 4,  # samples drawn from each group to estimate h, for "lca"
     seed: int = 0,  # of that draw
 ) -> nx.DiGraph:
     """The hierarchy as a tree with one root, edges from parent to child.
 
-    Nodes: ("sample", n), ("proxy", p) and, for "lca", ("ancestor", m). Attributes: `radius` of a point, where the
-    space has a centre; `height` and `proxy` of an ancestor. Raises ValueError without proxies."""
+    Nodes: ("sample", n), ("proxy", p) and, but for "radius", ("ancestor", m). Attributes: `radius` of a point, where
+    the space has a centre; `height` and, with proxies, `proxy` of an ancestor. Raises ValueError without proxies."""
+    if rule not in ("lca", "radius", "linkage"):
+        raise ValueError(f"rule {rule!r} is unknown.\nChoose 'lca', 'radius' or 'linkage'.")
+    if rule == "linkage":
+        return _linkage_tree(e)
     e.need("proxies")
-    if rule not in ("lca", "radius"):
-        raise ValueError(f"rule {rule!r} is unknown.\nChoose 'lca' or 'radius'.")
     home = nearest_proxy(e)
     tree = _radius_tree(e) if rule == "radius" else _ancestor_tree(e, home, pairs, seed)
     _add_points(tree, "sample", range(len(e)), e.points, e.space)
@@ -149,6 +152,20 @@ def _joins(heights):  # SciPy's linkage matrix, (W − 1, 4)
 
     i, j = torch.triu_indices(len(heights), len(heights), 1)
     return linkage(heights[i, j].double().cpu().numpy(), "average")
+
+# %% ../nbs/42_tree.ipynb #d36b1fa0
+def _linkage_tree(e):
+    tree = nx.DiGraph()
+    _add_points(tree, "sample", range(len(e)), e.points, e.space)
+    if len(e) < 2:
+        return tree
+    names = [("sample", n) for n in range(len(e))]
+    for m, (left, right, height, _) in enumerate(average_linkage(e)):
+        node = ("ancestor", m)
+        tree.add_node(node, height=float(height))
+        tree.add_edges_from([(node, names[int(left)]), (node, names[int(right)])])
+        names.append(node)
+    return tree
 
 # %% ../nbs/42_tree.ipynb #59a6d326
 class TreeArrays(NamedTuple):

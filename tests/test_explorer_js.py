@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 import hier_nb
-from hier_nb.explorer import join_modules
 from hier_nb.geometry import mobius_add
+from hier_nb.live import join_modules
 from hier_nb.plots import geodesic, unit_disk
 
 static = Path(hier_nb.__file__).parent / "static"
-modules = sorted(static.glob("explorer*.js"))
+modules = [*sorted(static.glob("explorer*.js")), static / "page_frame.js"]
 beside_python = Path(sys.executable).with_name("node")
 node = shutil.which("node") or (str(beside_python) if beside_python.exists() else None)
 needs_node = pytest.mark.skipif(
@@ -182,9 +182,9 @@ def test_what_is_inside_a_line(tmp_path):
 @pytest.mark.parametrize("last", ["explorer.js", "explorer_page.js"])
 def test_the_modules_are_one(tmp_path, last):
     "Joined, they are a module that node can read: every name is there, and none twice."
-    names = ["explorer_geometry.js", "explorer_scene.js", "explorer_drawing.js"]
-    names += ["explorer_panel.js", "explorer.js"]
-    source = join_modules(*names, *([last] if last not in names else []))
+    source = join_modules(last)
+    for name in ("View", "Scene", "Painter", "Panel", "Disk"):
+        assert source.count(f"class {name} ") == 1
     assert not re.search(r"^(import|export)\b", source, re.MULTILINE)
     (tmp_path / "joined.mjs").write_text(source)
     done = subprocess.run(

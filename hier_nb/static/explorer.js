@@ -39,11 +39,15 @@ class Disk {
     this.panel = new Panel(this.page, this.scene, this.selection, this.atlas, actions);
     this.watch = new ResizeObserver(() => this.fit());
     this.watch.observe(this.page.stage);
+    this.theme = new MutationObserver(() => this.draw()); // light or dark: the colors are read when it is drawn
+    this.theme.observe(document.documentElement, { attributes: true });
+    this.theme.observe(document.body, { attributes: true });
     this.fit();
   }
 
   close() {
     this.watch.disconnect();
+    this.theme.disconnect();
     this.atlas.close();
   }
 
@@ -316,7 +320,10 @@ class Hands {
 
 function listenToWheelAndKeys(disk) {
   const { canvas } = disk.page;
+  // A page in a frame is scrolled past, until somebody clicks into it.
+  const isPassedBy = () => window.self !== window.top && document.activeElement !== canvas;
   const onWheel = (event) => {
+    if (isPassedBy()) return;
     event.preventDefault();
     const speed = event.deltaMode ? 0.03 : 0.0015;
     disk.zoom(Math.exp(-event.deltaY * speed), ...placeOf(event, canvas));

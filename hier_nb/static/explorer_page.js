@@ -1,6 +1,7 @@
 // A page without Python: its data stand in it, and a plain object takes the place of anywidget's model.
 
 import { render } from "./explorer.js";
+import { fitIn } from "./page_frame.js";
 
 function decodeBase64(text) {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
@@ -20,6 +21,6 @@ function modelOf({ meta, buffers }) {
   };
 }
 
-if (matchMedia("(prefers-color-scheme: dark)").matches) document.documentElement.dataset.theme = "dark";
+fitIn();
 window.hxModel = modelOf(JSON.parse(document.getElementById("data").textContent));
 render({ model: window.hxModel, el: document.getElementById("here") });

@@ -12,6 +12,10 @@ export function element(tag, attributes = {}, ...children) {
   return e;
 }
 
+function countPictures(n) {
+  return n === 1 ? "1 picture" : `${n.toLocaleString("en")} pictures`;
+}
+
 // Every control and the canvas, put into `root`.
 export function createPage(root, scene, actions) {
   const { meta, N, M } = scene;
@@ -20,7 +24,7 @@ export function createPage(root, scene, actions) {
     tabindex: 0,
     role: "img",
     "aria-label":
-      `Poincaré disk with ${N} pictures and ${M} inner nodes. ` +
+      `Poincaré disk with ${countPictures(N)} and ${M} inner nodes. ` +
       "Arrow keys move, plus and minus zoom, Home resets, Escape clears.",
   });
   const tip = element("div", { class: "hx-tip", hidden: true });
@@ -107,7 +111,7 @@ export class Panel {
       element(
         "p",
         {},
-        `${N.toLocaleString("en")} pictures, ${M} inner nodes. ` +
+        `${countPictures(N)}, ${M} inner nodes. ` +
           "Click a black node to see what is below it, a picture to see its neighbours.",
       ),
       entries.length ? element("ul", { class: "hx-legend" }, ...entries) : null,
@@ -117,7 +121,7 @@ export class Panel {
   node(n, list) {
     return [
       element("h4", {}, this.scene.nodeName(n)),
-      element("p", {}, `${list.length} pictures below it`),
+      element("p", {}, `${countPictures(list.length)} below it`),
       this.shares(list),
       ...this.pathSection(n),
       element("h5", {}, "pictures"),
@@ -150,7 +154,7 @@ export class Panel {
     const none = "nothing is called that; try a part of the name";
     return [
       element("h4", {}, `“${text}”`),
-      element("p", {}, list.length ? `${list.length} pictures` : none),
+      element("p", {}, list.length ? countPictures(list.length) : none),
       list.length ? this.shares(list) : null,
       this.grid(list),
     ];
@@ -257,7 +261,7 @@ export class Panel {
   nodeTip(n) {
     return [
       element("b", {}, this.scene.nodeName(n)),
-      element("div", {}, `${this.scene.size[n]} pictures below`),
+      element("div", {}, `${countPictures(this.scene.size[n])} below`),
     ];
   }
 
