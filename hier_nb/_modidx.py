@@ -1330,5 +1330,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hier_nb.triplets.Triplets': ('triplets.html#triplets', 'hier_nb/triplets.py'),
                                   'hier_nb.triplets._choose': ('triplets.html#_choose', 'hier_nb/triplets.py'),
                                   'hier_nb.triplets.nearness': ('triplets.html#nearness', 'hier_nb/triplets.py'),
+                                  'hier_nb.triplets.on_device': ('triplets.html#on_device', 'hier_nb/triplets.py'),
                                   'hier_nb.triplets.random_uniform': ('triplets.html#random_uniform', 'hier_nb/triplets.py'),
                                   'hier_nb.triplets.sample_triplets': ('triplets.html#sample_triplets', 'hier_nb/triplets.py')}}}
