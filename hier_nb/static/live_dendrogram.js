@@ -102,6 +102,7 @@ export function layout(tree) {
 export function create(stage, figure) {
   let tree = null;
   let places = null;
+  let falls = []; // the line's steps
   let drawn = null; // the shapes
   let settings = null;
   let height = null; // of the line
@@ -113,19 +114,19 @@ export function create(stage, figure) {
     if (JSON.stringify(data.parent) !== JSON.stringify(tree?.parent)) {
       tree = readTree(data);
       places = layout(tree);
+      falls = steps(tree);
       draw();
     }
-    const all = steps(tree);
     if (height === null || count(height) !== chosen.clusters) {
-      const k = Math.min(chosen.clusters, all.length + 1);
-      height = ((all[k - 2] ?? tree.height[tree.root] * 1.04) + (all[k - 1] ?? 0)) / 2;
+      const k = Math.min(chosen.clusters, falls.length + 1);
+      height = ((falls[k - 2] ?? tree.height[tree.root] * 1.04) + (falls[k - 1] ?? 0)) / 2;
     }
     show(chosen.clusters);
   }
 
   // How many clusters a straight line at this height gives.
   function count(h) {
-    return 1 + steps(tree).filter((step) => step > h).length;
+    return 1 + falls.filter((step) => step > h).length;
   }
 
   function toX(h) {
@@ -225,13 +226,13 @@ export function create(stage, figure) {
   function list(down, clusters, numbers, colors) {
     drawn.list.replaceChildren();
     const title = `${down.length} ${down.length === 1 ? "cluster" : "clusters"}`;
-    text(drawn.list, LIST, TOP - 10, title, { "font-weight": 700 });
-    const room = (ROW * tree.leaves.length) / Math.max(down.length, 5);
+    text(drawn.list, LIST, TOP - 10, title, { style: "font-weight: 700" });
+    const room = (ROW * tree.leaves.length) / Math.max(down.length, 8);
     down.forEach((node, n) => {
       const number = clusters.indexOf(node);
       const y = TOP + room * n + 12;
       svg("rect", { x: LIST, y: y - 11, width: 12, height: 12, rx: 2, fill: colors.get(number) }, drawn.list);
-      text(drawn.list, LIST + 18, y, `${tree.names[node]}: ${tree.counts[node]}`, { "font-weight": 600 });
+      text(drawn.list, LIST + 18, y, `${tree.names[node]}: ${tree.counts[node]}`, { style: "font-weight: 600" });
       const members = membersOf(tree, numbers, number).map(([label, many]) => `${many} ${label}`);
       wrap(members, 36).slice(0, Math.max(1, Math.floor(room / 16) - 1)).forEach((row, m) => {
         text(drawn.list, LIST + 18, y + 16 * (m + 1), row, { class: "lf-pale" });
