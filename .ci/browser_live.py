@@ -14,8 +14,12 @@ def figures_of(notebook):
         for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]
         for output in cell.get("outputs", [])
     ]
-    pages = [text for text in outputs if framed.search(text)]
-    return sum("mount(" in html.unescape(text) for text in pages)
+    return sum(is_live(text) for text in outputs if framed.search(text))
+
+
+def is_live(page):
+    "Whether a frame holds a live figure or an explorer."
+    return "mount(" in html.unescape(page) or "hxModel" in page
 
 
 def live_notebooks():
@@ -107,9 +111,26 @@ class Figure:
         yield f"{name} by keys", self.state != after, ""
 
 
-def try_figure(check, where, figure):
+def try_it(check, where, page, element):
+    if "hx" in element.get_attribute("class").split():
+        return try_explorer(check, where, page, element)
+    figure = Figure(page, element)
     for name, changed, wrong in [*figure.moved_by_controls(), *figure.moved_by_drags()]:
         check(f"{where}: {name}{' ' + wrong if wrong else ''}", changed and not wrong)
+
+
+def try_explorer(check, where, page, element):
+    "A drag moves the disk; what else it can do is tried by browser.py."
+    view = "e => JSON.stringify(e.explorer.state().view)"
+    before = element.evaluate(view)
+    box = element.query_selector("canvas").bounding_box()
+    x, y = box["x"] + 0.4 * box["width"], box["y"] + 0.4 * box["height"]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 50, y + 30, steps=5)
+    page.mouse.up()
+    time.sleep(0.6)
+    check(f"{where}: the disk by mouse", element.evaluate(view) != before)
 
 
 def look_at_site(browser, checks, shots):
@@ -123,17 +144,18 @@ def look_at_site(browser, checks, shots):
         frames = [
             element.content_frame()
             for element in page.query_selector_all("iframe[srcdoc]")
-            if "mount(" in element.get_attribute("srcdoc")
+            if is_live(element.get_attribute("srcdoc"))
         ]
         check(f"{file.name} shows {number} figures", len(frames) == number)
         for n, frame in enumerate(frames):
-            frame.wait_for_selector(".lf svg, .lf canvas")
-            frame.wait_for_function("document.querySelector('.lf').live")
+            frame.wait_for_selector(".lf svg, .hx canvas")
+            ready = "document.querySelector('.lf')?.live || document.querySelector('.hx')?.explorer?.state().ready"
+            frame.wait_for_function(ready)
             holder = frame.frame_element()
             holder.scroll_into_view_if_needed()
             time.sleep(0.3)
             holder.screenshot(path=shots / f"site-{notebook.stem}-{n}-before.png")
-            try_figure(check, f"{file.name} {n}", Figure(page, frame.query_selector(".lf")))
+            try_it(check, f"{file.name} {n}", page, frame.query_selector(".lf, .hx"))
             holder.screenshot(path=shots / f"site-{notebook.stem}-{n}-after.png")
         check.no_errors([e for e in errors if "mathjax" not in e.lower()])
         page.close()
@@ -149,13 +171,13 @@ def look_at_lab(opened, browser, checks, shots):
         page, errors, run_all = opened(browser, name)
         check = checks(lambda name, page=page: page.screenshot(path=shots / f"lab-{name}.png"))
         run_all()
-        elements = page.query_selector_all(".jp-OutputArea .lf")
+        elements = page.query_selector_all(".jp-OutputArea .lf, .jp-OutputArea .hx")
         check(f"{name} shows {number} figures", len(elements) == number)
         for n, element in enumerate(elements):
             element.scroll_into_view_if_needed()
             time.sleep(0.3)
             element.screenshot(path=shots / f"lab-{notebook.stem}-{n}-before.png")
-            try_figure(check, f"{name} {n}", Figure(page, element))
+            try_it(check, f"{name} {n}", page, element)
             element.screenshot(path=shots / f"lab-{notebook.stem}-{n}-after.png")
         check.no_errors(errors)
         page.close()

@@ -238,6 +238,10 @@ def by_number():
             return f'href="{os.path.join(up, full_name[page])}{place or ""}"'
 
         text = file.read_text(encoding="utf-8")
+        # a page of ours that is linked is to be opened, not saved
+        text = text.replace(
+            'class="reference download internal" download=""', 'class="reference internal"'
+        )
         file.write_text(link.sub(numbered_link, text), encoding="utf-8")
 
 

@@ -32,7 +32,7 @@ from matplotlib.colors import to_hex, to_rgb
 from .embeddings import Embeddings
 from .files import write_atomic
 from .geometry import project
-from .live import frame, join_modules, read_static
+from .live import frame, has_kernel, join_modules, read_static
 from .neighbors import Index
 from .pictures import read_image
 from .plots import class_colors, color_by, map_to_disk, picture
@@ -63,15 +63,9 @@ class Explorer(anywidget.AnyWidget):
     speed = traitlets.Dict().tag(sync=True)  # what `benchmark` measured
 
     def _repr_mimebundle_(self, **kwargs):
-        if _has_kernel():
+        if has_kernel():
             return super()._repr_mimebundle_(**kwargs)
         return _without_kernel(self)
-
-
-def _has_kernel():
-    from IPython import get_ipython
-
-    return getattr(get_ipython(), "kernel", None) is not None
 
 
 def _without_kernel(widget, most=2_000_000):  # bytes of a page that a notebook may hold

@@ -6,8 +6,9 @@
 __all__ = ['check_curvature', 'expmap0', 'logmap0', 'project', 'clip_norm', 'clip_shell', 'soft_clip', 'mobius_add', 'dist',
            'squared_dist', 'pairwise_dist', 'to_lorentz', 'from_lorentz', 'midpoint', 'riemannian_gradient']
 
-# %% ../nbs/01_geometry.ipynb #05e0bb1d
-import functools, math
+# %% ../nbs/01_geometry.ipynb #8b71892a
+import functools
+import math
 import torch
 from torch import Tensor
 

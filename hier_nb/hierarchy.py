@@ -18,7 +18,7 @@ from .geometry import full_precision, once_only
 from .neighbors import mutual_neighbors
 from .spaces import Space
 from .triplets import HierarchicalProxies, Triplets, nearness
-from .triplets import random_uniform, sample_triplets
+from .triplets import on_device, random_uniform, sample_triplets
 
 # %% ../nbs/32_hierarchy.ipynb #30c63773
 class TripletSettings(NamedTuple):
@@ -292,6 +292,7 @@ def _term(self: HIERLoss, name, points, rho, labels, generator):
     triplets = self._draw_triplets(name, points, labels, generator)
     distances = self.space.pairwise_dist(points, rho)
     settings = TripletSettings(self.margin, self.temperature, self.distinct_ancestors)
+    generator = on_device(generator, distances)
     return triplet_loss(distances, triplets, settings, generator), triplets.valid
 
 

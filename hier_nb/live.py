@@ -77,6 +77,13 @@ def _key(
     return ",".join(str(values.index(settings[name])) for name, values in controls.items())
 
 # %% ../nbs/07_live.ipynb #23ceeea8
+def has_kernel() -> bool:
+    "Whether this is a notebook that can be asked, not one that is executed for its outputs."
+    from IPython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
+
+# %% ../nbs/07_live.ipynb #95781189
 class LiveFigure(anywidget.AnyWidget):
     "A figure with controls; made by `live`."
 
@@ -122,7 +129,7 @@ class LiveFigure(anywidget.AnyWidget):
         return path
 
     def _repr_mimebundle_(self, **kwargs):
-        if _has_kernel():
+        if has_kernel():
             return super()._repr_mimebundle_(**kwargs)
         return {"text/plain": self.spec["alt"], "text/html": frame(self.page, self.spec["alt"])}
 
@@ -132,12 +139,6 @@ def _answer_to(compute, settings):
         return _to_json(compute(**settings))
     except Exception as error:
         return dict(error=f"{type(error).__name__}: {error}")
-
-
-def _has_kernel():
-    from IPython import get_ipython
-
-    return getattr(get_ipython(), "kernel", None) is not None
 
 
 @functools.cache

@@ -70,6 +70,14 @@ def random_uniform(*shape, like: Tensor, generator=None) -> Tensor:
     u = torch.rand(*shape, device=device, generator=generator, pin_memory=pinned)
     return u.to(like.device, non_blocking=True)
 
+
+def on_device(generator, like: Tensor) -> torch.Generator | None:
+    "A generator on `like`'s device, begun where `generator` is: for numbers that are too many to be sent there."
+    if generator is None or generator.device.type == like.device.type:
+        return generator
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    return torch.Generator(like.device).manual_seed(seed)
+
 # %% ../nbs/31_triplets.ipynb #cdf96f88
 class Triplets(NamedTuple):
     ids: Tensor  # the points i, j, k of each triplet, (3, N, T): N anchors, T triplets each
