@@ -5,7 +5,7 @@
 import { canvas, change, draggable, scale, svg, text } from "./live_svg.js";
 
 const [WIDTH, PITCH, SIDE, TOP, FIRST] = [700, 74, 66, 30, 104];
-const [ROW, BARS, LEFT, RIGHT] = [25, 158, 190, 610];
+const [ROW, BARS, LEFT, RIGHT] = [25, 126, 190, 610];
 const SHARED = ["#bbbbbb", "#e8c33a", "#56b4e9", "#009e73"]; // nothing, ..., the class; as in 41_retrieval
 
 function sum(values) {
