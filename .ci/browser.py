@@ -171,7 +171,7 @@ def serve(folder):
     return server, port
 
 
-def opened(browser, port, name):
+def opened(browser, port, name, run_first=True):
     "A notebook whose first cell runs: its page, what it complained of, a function that runs the next cell."
     page, errors = new_page(browser)
     for _ in range(60):
@@ -193,6 +193,8 @@ def opened(browser, port, name):
         page.evaluate("void jupyterapp.commands.execute('notebook:run-cell-and-select-next')")
 
     page.evaluate("void jupyterapp.commands.execute('application:toggle-left-area')")
+    if not run_first:
+        return page, errors, run
     started = "/[0-9*]/.test(document.querySelector('.jp-Cell .jp-InputPrompt')?.innerText ?? '')"
     for _ in range(8):  # a notebook that is still opening swallows the command
         run()
@@ -489,7 +491,7 @@ def look_at_site(browser, port, folder, shots):
 
 def look_at_lab(browser, port, folder, shots):
     def opened_and_run(browser, name):
-        page, errors, _ = opened(browser, port, f"nbs/{name}")
+        page, errors, _ = opened(browser, port, f"nbs/{name}", run_first=False)
         page.on(
             "console",
             lambda message: errors.append(message.text) if message.type == "error" else None,

@@ -37,7 +37,7 @@ def test_a_page_too_large_for_a_notebook_is_told_of(widget):
 
 
 def test_with_a_kernel_it_is_the_widget(widget, monkeypatch):
-    monkeypatch.setattr("hier_nb.explorer._has_kernel", lambda: True)
+    monkeypatch.setattr("hier_nb.explorer.has_kernel", lambda: True)
     assert "application/vnd.jupyter.widget-view+json" in _first(widget._repr_mimebundle_())
     assert isinstance(widget, Explorer)
 
