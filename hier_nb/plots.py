@@ -28,7 +28,8 @@ from .geometry import clip_shell, expmap0, from_lorentz, logmap0
 from .geometry import mobius_add, project, to_lorentz
 from .neighbors import Index, knn
 from .spaces import Ball, Space
-from .tree import check_samples, nearest_proxy, proxy_parents, sum_up, tree_arrays
+from .tree import build_tree, check_samples, nearest_proxy, proxy_parents, sum_up, tree_arrays
+from .tree_layout import PlacedTree, layout_tree, unit_disk
 
 # %% ../nbs/45_plots.ipynb #911f134d
 pull = dict(color="#c62828", ls="-", lw=1.2)  # what should come nearer
@@ -204,15 +205,13 @@ def _kinds_of_points(e):
     return [("samples", e.points)] + ([] if e.proxies is None else [("proxies", e.proxies)])
 
 # %% ../nbs/45_plots.ipynb #76af6d3f
-unit_disk = Ball(c=1.0, clip_radius=None)  # where maps are drawn
-
-
 @dataclass(eq=False, repr=False)
 class DiskMap(Embeddings):
     "Embeddings on the disk; they remember which proxy is whose in the space they come from."
 
     _: KW_ONLY
     home: Tensor | None = None  # (N,) each sample's nearest proxy; None: there are no proxies
+    placed: PlacedTree | None = None  # a tree laid out with its samples; None: places came first
 
 
 @patch
@@ -238,22 +237,49 @@ def _as_map(e, places, proxies, home):
 
 # %% ../nbs/45_plots.ipynb #21ee2f3f
 def map_to_disk(
-    e: Embeddings,  # in any space, at least four points
+    e: Embeddings,  # in any space
+    layout: str = "umap",  # "umap": neighbours; "tree": the tree itself; "both": UMAP that starts from the tree
     *,
+    tree=None,  # from `build_tree`; None: the tree by common ancestors or, without proxies, by linkage
     n_neighbors: int = 15,  # UMAP's, the point itself included
     min_dist: float = 0.1,  # UMAP's
     seed: int = 0,
-    landmarks: int = 20_000,  # points laid out at most
+    landmarks: int = 20_000,  # points laid out by UMAP at most
 ) -> Embeddings:
     """The same embeddings in two dimensions, in Ball(c=1): labels, rows and pictures stay, proxies find their places.
 
-    Raises ValueError for fewer than four points, ImportError without umap-learn."""
-    if len(e) < 4:
-        raise ValueError(f"{len(e)} points are too few for a map.\nPass at least 4.")
+    Raises ValueError for an unknown layout or, with UMAP, fewer than four points; ImportError without umap-learn."""
+    if layout not in ("umap", "tree", "both"):
+        raise ValueError(f"layout {layout!r} is unknown.\nChoose 'umap', 'tree' or 'both'.")
     e = e.to("cpu")
+    placed = None
+    if layout != "umap":
+        if tree is None:
+            tree = build_tree(e, "linkage" if e.proxies is None else "lca", seed=seed)
+        placed = layout_tree(tree, e)
+    if layout == "tree":
+        return _map_of_tree(e, placed)
+    if len(e) < 4:
+        raise ValueError(f"{len(e)} points are too few for UMAP.\nPass at least 4, or layout='tree'.")
+    return _map_of_umap(e, placed, n_neighbors, min_dist, seed, landmarks)
+
+
+def _map_of_tree(e, placed):
+    places = placed.at[placed.is_sample]
+    if e.proxies is None:
+        return replace(_as_map(e, places, None, None), placed=placed)
+    proxies, home = _place_proxies(places, e)
+    for name, place in zip(placed.nodes, placed.at):
+        if name[0] == "proxy" and place.isfinite().all():
+            proxies[name[1]] = place
+    return replace(_as_map(e, places, proxies, home), placed=placed)
+
+
+def _map_of_umap(e, placed, n_neighbors, min_dist, seed, landmarks):
     points = e.points.float()
     chosen = random_rows(len(e), landmarks, seed)
-    places = _umap(points[chosen], e.space, n_neighbors, min_dist, seed)
+    start = None if placed is None else placed.at[placed.is_sample][chosen]
+    places = _umap(points[chosen], e.space, n_neighbors, min_dist, seed, start)
     if len(chosen) < len(e):
         near = knn(points, 3, e.space, gallery=points[chosen])[1]
         others = unit_disk.midpoint(places[near])
@@ -277,10 +303,11 @@ def random_rows(n, most, seed):  # `most` of 0 … n − 1 in order; all, if the
     return torch.randperm(n, generator=generator)[:most].sort().values
 
 
-def _umap(points, space, n_neighbors, min_dist, seed):  # (N, D) -> (N, 2) in the disk
+def _umap(points, space, n_neighbors, min_dist, seed, start):  # (N, D) -> (N, 2) in the disk
     umap = require("umap", extra="plots", pip="umap-learn")
     k = min(n_neighbors, len(points))
     model = umap.UMAP(
+        init="spectral" if start is None else start.float().numpy(),
         n_components=2,
         output_metric="hyperboloid",
         min_dist=min_dist,
@@ -431,16 +458,6 @@ def _draw_thumbnails(ax, m, n, clear=0.085):
         draw_picture(ax, image, m.points[row].tolist(), zoom=0.2 * 96 / image.shape[0])
 
 # %% ../nbs/45_plots.ipynb #3f6e65c9
-class PlacedTree(NamedTuple):
-    "A tree whose nodes have places on a map."
-
-    at: Tensor  # (M, 2); NaN where no sample is below
-    parent: Tensor  # (M,); −1 for the root
-    size: Tensor  # samples below each node, (M,)
-    is_sample: Tensor  # (M,)
-    nodes: list  # what the tree calls them
-
-
 def place_nodes(
     m: Embeddings,  # samples on a disk
     tree,  # of the same samples, from `build_tree`
@@ -450,6 +467,9 @@ def place_nodes(
     c = m.space.c
     arrays = tree_arrays(tree)
     check_samples(arrays, m)
+    own = getattr(m, "placed", None)
+    if own is not None and own.nodes == arrays.nodes and torch.equal(own.parent, arrays.parent):
+        return own
     parent, leaves, nodes = arrays
     total = torch.zeros(len(parent), 4, dtype=torch.double)  # Lorentz vectors, and how many
     total[leaves] = torch.cat([to_lorentz(m.points.double(), c), torch.ones(len(m), 1)], 1)
