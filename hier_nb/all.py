@@ -32,6 +32,7 @@ from .triplets import *
 from .hierarchy import *
 from .retrieval import *
 from .tree import *
+from .tree_layout import *
 from .metrics import *
 from .plots import *
 from .explorer import *

@@ -28,7 +28,14 @@ from .geometry import clip_shell, expmap0, from_lorentz, logmap0
 from .geometry import mobius_add, project, to_lorentz
 from .neighbors import Index, knn
 from .spaces import Ball, Space
-from .tree import build_tree, check_samples, nearest_proxy, proxy_parents, sum_up, tree_arrays
+from hier_nb.tree import (
+    build_tree,
+    check_samples,
+    nearest_proxy,
+    proxy_parents,
+    sum_up,
+    tree_arrays,
+)
 from .tree_layout import PlacedTree, layout_tree, unit_disk
 
 # %% ../nbs/45_plots.ipynb #911f134d
@@ -260,7 +267,9 @@ def map_to_disk(
     if layout == "tree":
         return _map_of_tree(e, placed)
     if len(e) < 4:
-        raise ValueError(f"{len(e)} points are too few for UMAP.\nPass at least 4, or layout='tree'.")
+        raise ValueError(
+            f"{len(e)} points are too few for UMAP.\nPass at least 4, or layout='tree'."
+        )
     return _map_of_umap(e, placed, n_neighbors, min_dist, seed, landmarks)
 
 
