@@ -378,13 +378,15 @@ def collapse_tree(
     return small
 
 
-def _most_telling(outline, n_nodes):  # a set of inner nodes
+def _most_telling(outline, n_nodes, least=0.01):  # a set of inner nodes
     root, *others = outline.inner
+    size = outline.size
 
     def told(node):
-        return outline.size[node] - outline.size[outline.children[node]].max(), outline.size[node]
+        return size[node] - size[outline.children[node]].max(), size[node]
 
-    return {root, *heapq.nlargest(n_nodes - 1, others, key=told)}
+    telling = [node for node in others if told(node)[0] >= least * size[node]]
+    return {root, *heapq.nlargest(n_nodes - 1, telling, key=told)}
 
 # %% ../nbs/44_tree_layout.ipynb #cd218801
 class LayoutQuality(NamedTuple):
