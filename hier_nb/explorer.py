@@ -26,6 +26,7 @@ import traitlets
 from .embeddings import Embeddings
 from .files import write_atomic
 from .live import frame, has_kernel, join_modules, read_static
+from .packages import renderer_source
 from .pictures import read_image
 from .scene import Scene, Shown, build_scene, small_picture
 from .spaces import check_same_space
@@ -39,6 +40,9 @@ class Explorer(anywidget.AnyWidget):
     data = traitlets.Bytes().tag(sync=True)  # all arrays of the scene, one behind the other
     atlas = traitlets.Bytes().tag(sync=True)  # pictures as tiles of one
     meta = traitlets.Dict().tag(sync=True)  # names, colours, and where the arrays begin
+    renderer = traitlets.Unicode().tag(
+        sync=True
+    )  # a library that draws many dots; "": the browser's canvas
     selection = traitlets.List(traitlets.Int()).tag(sync=True)  # dataset rows marked in the browser
     focus = traitlets.List(traitlets.Int()).tag(sync=True)  # dataset rows to mark, from Python
     view = traitlets.Dict().tag(sync=True)  # what one looks at; may be set from Python, too
@@ -79,12 +83,14 @@ def explorer_of(
     model=None,
     title: str = "",
     size: int = 720,
+    few: int = 3_000,  # samples that the browser's own canvas draws as fast as a library
 ) -> Explorer:
     "The explorer of a scene."
     data, places = _pack(scene.arrays)
     widget = Explorer(
         data=data,
         atlas=scene.tiles.data,
+        renderer=renderer_source() if len(scene.shown.e) >= few else "",
         meta=scene.meta
         | dict(
             arrays=places,
@@ -231,7 +237,7 @@ def page(
 def _page_data(self: Explorer) -> str:
     buffers = {name: base64.b64encode(getattr(self, name)).decode() for name in ("data", "atlas")}
     meta = dict(self.meta, live=False, kernel=False)
-    data = dict(meta=meta, buffers=buffers, view=self.view)
+    data = dict(meta=meta, buffers=buffers, view=self.view, renderer=self.renderer)
     return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")  # no name ends the script
 
 # %% ../nbs/47_explorer.ipynb #f0a5936e

@@ -383,7 +383,7 @@ def build_scene(
     rule: str | None = None,  # the tree's, see `tree_of`
     k: int = 8,  # neighbours
     tile: int = 48,  # pixels of a picture
-    n_tiles: int = 4_000,  # pictures that are packed
+    n_tiles: int = 6_000,  # pictures that are packed
     seed: int = 0,
 ) -> Scene:
     "Look everything up that the explorer could be asked."

@@ -5,10 +5,12 @@
 import { View, insideRing, midpoint, wayPoint, within } from "./explorer_geometry.js";
 import { Data, Scene } from "./explorer_scene.js";
 import { State } from "./explorer_state.js";
-import { CanvasPoints } from "./explorer_points.js";
+import { CanvasPoints, ScatterPoints, loadRenderer } from "./explorer_points.js";
 import { Atlas, Painter } from "./explorer_drawing.js";
 import { Dendrogram } from "./explorer_dendrogram.js";
 import { Panel, createPage } from "./explorer_panel.js";
+
+const FEW = 3000; // samples that the canvas draws
 
 // One disk: a run's samples and nodes, and where one looks.
 class Disk {
@@ -23,10 +25,27 @@ class Disk {
 
   resize(side) {
     const ratio = Math.min(2, window.devicePixelRatio || 1);
+    this.ratio = ratio;
     this.view.side = side;
     for (const canvas of [this.dots, this.canvas]) canvas.style.width = canvas.style.height = side + "px";
     this.points.resize(side, ratio);
     this.painter.resize(side, ratio);
+    this.draw();
+  }
+
+  // From now on by another library, on a canvas of its own: one that was drawn on by one means takes no other.
+  drawBy(library) {
+    const dots = this.dots.cloneNode();
+    try {
+      this.dots.replaceWith(dots);
+      this.points = new ScatterPoints(dots, library);
+      this.points.resize(this.view.side, this.ratio);
+      this.dots = dots;
+    } catch {
+      dots.replaceWith(this.dots);
+      this.points = new CanvasPoints(this.dots);
+      this.points.resize(this.view.side, this.ratio);
+    }
     this.draw();
   }
 
@@ -123,6 +142,13 @@ class ExplorerView {
     this.theme.observe(document.documentElement, { attributes: true });
     this.theme.observe(document.body, { attributes: true });
     this.fit();
+    if (this.data.N >= FEW) this.accelerate();
+  }
+
+  // Few dots are drawn as fast by the canvas, and more sharply.
+  async accelerate() {
+    const library = await loadRenderer(this.model.get("renderer"));
+    if (library) this.disks.forEach((disk) => disk.drawBy(library));
   }
 
   listActions() {

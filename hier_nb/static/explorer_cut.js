@@ -65,11 +65,19 @@ export function cutTree(scene, { by, value }, coloring) {
   return { clusters, of };
 }
 
-// Colors of clusters that stand side by side differ.
+// Colors of clusters that stand side by side differ: the hue goes on by the golden angle. -> "#rrggbb"
 export function clusterColor(number) {
   const hue = (number * 137.508) % 360;
-  const light = [52, 40, 64][number % 3];
-  return `hsl(${hue.toFixed(1)} 62% ${light}%)`;
+  const light = [0.52, 0.4, 0.64][number % 3];
+  const range = 0.62 * Math.min(light, 1 - light);
+  const channel = (n) => {
+    const k = (n + hue / 30) % 12;
+    const value = light - range * Math.max(-1, Math.min(k - 3, 9 - k, 1));
+    return Math.round(255 * value)
+      .toString(16)
+      .padStart(2, "0");
+  };
+  return "#" + channel(0) + channel(8) + channel(4);
 }
 
 // For every group of a coloring: how many samples, the share in the cluster that has most, in how many clusters it is.

@@ -252,7 +252,7 @@ export class Painter {
       one[0] = i;
       view.project(scene.points, x, y, one, 1);
       if (x[i] < 0 || y[i] < 0 || x[i] > view.side || y[i] > view.side) continue;
-      const size = Math.min(64, Math.max(14, 0.55 * view.unitAt(x[i], y[i])));
+      const size = Math.min(44, Math.max(14, 0.5 * view.unitAt(x[i], y[i])));
       if (!taken.isFree(x[i], y[i], size) || !atlas.holds(i)) continue;
       taken.take(x[i], y[i], size);
       atlas.draw(this.ctx, i, x[i] - size / 2, y[i] - size / 2, size);

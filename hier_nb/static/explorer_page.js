@@ -22,9 +22,9 @@ function keepInAddress(view) {
   window.history.replaceState(null, "", "#" + encodeURIComponent(JSON.stringify(view)));
 }
 
-function modelOf({ meta, buffers, view }) {
+function modelOf({ meta, buffers, view, renderer }) {
   const address = window.self === window.top ? viewInAddress() : {};
-  const state = { meta, selection: [], focus: [], view: { ...view, ...address } };
+  const state = { meta, renderer, selection: [], focus: [], view: { ...view, ...address } };
   for (const [name, text] of Object.entries(buffers)) state[name] = decodeBase64(text);
   return {
     get: (name) => state[name],

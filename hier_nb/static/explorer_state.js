@@ -13,6 +13,7 @@ export class State {
     this.marked = new Uint8Array(data.N);
     this.anyMarked = false;
     this.list = []; // the marked samples
+    this.pale = null; // 1 for the others, if any are marked
     this.node = null; // {run, n}
     this.sample = -1;
     this.hover = null; // {run, kind: "sample" or "node", index}
@@ -42,6 +43,9 @@ export class State {
   recut() {
     const { scene } = this;
     this.cut = scene.root < 0 ? null : cutTree(scene, this.cutRule, this.data.colors[this.purityMode]);
+    const count = this.cut?.clusters.length ?? 0;
+    const palette = Array.from({ length: count }, (_, n) => clusterColor(n));
+    this.clusterColors = { name: "cluster", kind: "groups", index: this.cut?.of, palette };
     this.clusterOfNode = new Int32Array(scene.M).fill(-1); // -1: above the cut
     this.cut?.clusters.forEach(({ node, rest }, number) => {
       if (rest) return;
@@ -56,16 +60,15 @@ export class State {
 
   // --- colors
 
+  // Of each sample its color, whether it is pale, and whether it is hidden. Arrays are new only when they have changed.
   look() {
-    const pale = this.anyMarked ? this.marked.map((marked) => 1 - marked) : null;
-    return { ...this.colors(this.mode), pale, hidden: this.hidden };
+    const { index, palette } = this.colors(this.mode);
+    return { index, palette, pale: this.pale, hidden: this.hidden };
   }
 
   colors(mode) {
     if (mode < this.clustersMode) return this.data.colors[mode];
-    const count = this.cut?.clusters.length ?? 0;
-    const palette = Array.from({ length: count }, (_, n) => clusterColor(n));
-    return { name: "cluster", kind: "groups", index: this.cut?.of ?? new Int32Array(this.data.N), palette };
+    return this.clusterColors;
   }
 
   groupName(mode, group) {
@@ -129,6 +132,7 @@ export class State {
     this.marked.fill(0);
     for (const i of list) this.marked[i] = 1;
     this.anyMarked = list.length > 0;
+    this.pale = this.anyMarked ? this.marked.map((marked) => 1 - marked) : null;
     this.list = list;
   }
 }
