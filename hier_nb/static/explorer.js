@@ -687,6 +687,7 @@ function handle(explorer) {
   const { state, page, atlas, disks } = explorer;
   const disk = (run) => disks[run ?? 0];
   return {
+    disks,
     screen: (i, run) => disk(run).view.place(...disk(run).scene.point(i)),
     node: (n, run) => disk(run).view.place(...disk(run).scene.node(n)),
     treeAt: (n) => [explorer.dendrogram.toX(state.scene.height[n]), explorer.dendrogram.yOf(n)],
