@@ -132,8 +132,9 @@ def measure(browser, folder, sizes, count):  # -> drawer -> what the page measur
     found = {}
     for drawer in sizes:
         tab = browser.new_page(viewport=dict(width=760, height=760))
-        tab.goto(f"file://{folder}/page.html?by={drawer}&n={count}")
-        tab.wait_for_function("window.result", timeout=300_000)
+        address = f"file://{folder}/page.html?by={drawer}&n={count}"
+        tab.goto(address, wait_until="commit", timeout=120_000)
+        tab.wait_for_function("window.result", timeout=600_000)
         found[drawer] = tab.evaluate("window.result")
         tab.close()
     return found

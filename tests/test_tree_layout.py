@@ -91,7 +91,9 @@ def test_a_tree_of_two_hundred_generations_is_drawn_apart():
     placed = layout_tree(random_tree(400, 200, "chain"))
     check(placed)
     inner = placed.at[~placed.is_sample & (placed.size > 0)]
-    beside = inner[inner.norm(dim=1) > 0]  # the others hold nearly everything and stand in the middle
+    beside = inner[
+        inner.norm(dim=1) > 0
+    ]  # the others hold nearly everything and stand in the middle
     assert len(beside.unique(dim=0)) == len(beside) > 50
 
 

@@ -288,7 +288,8 @@ class ExplorerView {
   point(disk, target, X = 0, Y = 0) {
     const { state } = this;
     const { run } = disk.scene;
-    const same = state.hover?.run === run && state.hover?.kind === target?.kind && state.hover?.index === target?.index;
+    const same =
+      state.hover?.run === run && state.hover?.kind === target?.kind && state.hover?.index === target?.index;
     state.hover = target && { run, ...target };
     disk.canvas.style.cursor = target ? "pointer" : "grab";
     this.panel.point(disk.tip, disk.scene, target, X, Y, disk.view.side);
@@ -418,7 +419,9 @@ class ExplorerView {
 
   link() {
     const { href, hash } = window.location;
-    return href.slice(0, href.length - hash.length) + "#" + encodeURIComponent(JSON.stringify(this.viewState()));
+    return (
+      href.slice(0, href.length - hash.length) + "#" + encodeURIComponent(JSON.stringify(this.viewState()))
+    );
   }
 
   async copy(text, what) {
@@ -427,7 +430,10 @@ class ExplorerView {
       await navigator.clipboard.writeText(text);
       if (told) told.textContent = `${what} is copied`;
     } catch {
-      if (told) told.replaceChildren(Object.assign(document.createElement("textarea"), { value: text, readOnly: true }));
+      if (told)
+        told.replaceChildren(
+          Object.assign(document.createElement("textarea"), { value: text, readOnly: true }),
+        );
     }
   }
 
@@ -447,7 +453,10 @@ class ExplorerView {
 
   applyView(view) {
     const { state, data } = this;
-    const mode = view.color === "cluster" ? state.clustersMode : data.colors.findIndex(({ name }) => name === view.color);
+    const mode =
+      view.color === "cluster"
+        ? state.clustersMode
+        : data.colors.findIndex(({ name }) => name === view.color);
     if (mode >= 0) this.colorBy(mode);
     if (this.scenes[0].about.layouts.includes(view.layout)) this.setLayout(view.layout);
     if (["number", "height", "purity"].includes(view.cut?.by)) this.setCut(view.cut);

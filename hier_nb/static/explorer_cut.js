@@ -46,7 +46,8 @@ function largestFirst(scene, count) {
 }
 
 // A cut `{by, value}`: by "number" of clusters, by "height" of a straight line, or by "purity" in a coloring.
-// -> { clusters: [{ node, rest, list }], of: cluster of each sample }. `rest`: only what hangs on the split node itself.
+// -> { clusters: [{ node, rest, list }], of: cluster of each sample }; `rest`: only what hangs on the split node
+// itself.
 export function cutTree(scene, { by, value }, coloring) {
   const rules = {
     number: () => largestFirst(scene, value),

@@ -142,7 +142,9 @@ export class Dendrogram {
   paintNames() {
     const { ctx, scene, state } = this;
     const cut = state.cut && state.run === scene.run ? state.cut.clusters.filter(({ rest }) => !rest) : [];
-    const nodes = cut.length ? cut.map(({ node }) => node) : scene.fromLeaves().filter((n) => !scene.children[n].length);
+    const nodes = cut.length
+      ? cut.map(({ node }) => node)
+      : scene.fromLeaves().filter((n) => !scene.children[n].length);
     const inside = new Set([this.focus, ...scene.nodesBelow(this.focus)]);
     const large = nodes.filter((n) => inside.has(n)).sort((a, b) => scene.size[b] - scene.size[a]);
     const taken = [];

@@ -43,7 +43,8 @@ export class Atlas {
   }
 
   async receive(rows, files) {
-    const one = async (i, n) => this.late.set(i, await createImageBitmap(new Blob([files[n]], { type: "image/webp" })));
+    const one = async (i, n) =>
+      this.late.set(i, await createImageBitmap(new Blob([files[n]], { type: "image/webp" })));
     await Promise.all(rows.map(one));
     this.onChange();
   }
@@ -340,7 +341,8 @@ class Cells {
   isFree(x, y, size) {
     const [[left, right], [top, bottom]] = this.cover(x, y, size);
     for (let row = top; row <= bottom; row++)
-      for (let column = left; column <= right; column++) if (this.taken[row * this.columns + column]) return false;
+      for (let column = left; column <= right; column++)
+        if (this.taken[row * this.columns + column]) return false;
     return true;
   }
 

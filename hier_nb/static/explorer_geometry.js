@@ -107,8 +107,8 @@ export function insideRing(ring, x, y) {
   return inside;
 }
 
-// What part of the disk is seen. The point `middle` of the disk is moved to the centre, by z -> (z - m) / (1 - conj(m) z);
-// nothing turns around it. Then the disk is magnified about its centre.
+// What part of the disk is seen. The point `middle` of the disk is moved to the centre, by
+// z -> (z - m) / (1 - conj(m) z); nothing turns around it. Then the disk is magnified about its centre.
 export class View {
   constructor() {
     this.middle = [0, 0];

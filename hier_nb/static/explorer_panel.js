@@ -23,7 +23,12 @@ const percent = (share) => `${(100 * share).toFixed(0)} %`;
 // Every control and every canvas, put into `root`.
 export function createPage(root, data, scenes, actions) {
   const stages = scenes.map((scene) => createStage(scene, scenes.length));
-  const panel = element("div", { class: "hx-panel", role: "region", "aria-label": "Details", "aria-live": "polite" });
+  const panel = element("div", {
+    class: "hx-panel",
+    role: "region",
+    "aria-label": "Details",
+    "aria-live": "polite",
+  });
   const side = element("div", { class: "hx-side" }, createTabs(actions), panel);
   const tree = scenes[0].root < 0 ? null : createTree(scenes, actions);
   const bar = createBar(data, scenes, actions);
@@ -58,7 +63,11 @@ function createTabs(actions) {
       { type: "button", role: "tab", class: "hx-tab hx-tab-" + name, onclick: () => actions.openTab(name) },
       name,
     );
-  return element("div", { class: "hx-tabs", role: "tablist", "aria-label": "What the panel shows" }, ...names.map(tab));
+  return element(
+    "div",
+    { class: "hx-tabs", role: "tablist", "aria-label": "What the panel shows" },
+    ...names.map(tab),
+  );
 }
 
 function createTree(scenes, actions) {
@@ -113,7 +122,11 @@ function createBar(data, scenes, actions) {
     createButton("home", "reset view", actions.reset),
     data.meta.live ? createButton("upload", "query a picture", () => file.click()) : null,
     file,
-    element("span", { class: "hx-hint" }, "drag: move · wheel: zoom · double click: recentre · shift-drag: select"),
+    element(
+      "span",
+      { class: "hx-hint" },
+      "drag: move · wheel: zoom · double click: recentre · shift-drag: select",
+    ),
   );
   return { element: bar, search, colorBy, layout, pictures, edges: tree, file };
 }
@@ -189,7 +202,9 @@ export class Panel {
   node(run, n, list) {
     const scene = this.state.scenes[run];
     const open = scene.children[n].length
-      ? createButton("fold", this.state.isCollapsed(scene, n) ? "expand" : "collapse", () => this.actions.collapse(n, run))
+      ? createButton("fold", this.state.isCollapsed(scene, n) ? "expand" : "collapse", () =>
+          this.actions.collapse(n, run),
+        )
       : null;
     const zoom = createButton("zoom-tree", "zoom the tree here", () => this.actions.focus(n, run));
     return [
@@ -222,7 +237,8 @@ export class Panel {
     const facts = [data.meta.paths[i], `row ${data.rows[i]}`];
     if (data.meta.has_centre) facts.push(`distance to the centre ${state.scenes[run].depth[i].toFixed(2)}`);
     data.colors.forEach(({ name, kind }, mode) => {
-      if (kind === "numbers" && name !== "radius") facts.push(`${name} ${data.values(mode)[i].toPrecision(3)}`);
+      if (kind === "numbers" && name !== "radius")
+        facts.push(`${name} ${data.values(mode)[i].toPrecision(3)}`);
     });
     return facts.filter((fact) => fact).join(" · ");
   }
@@ -294,7 +310,13 @@ export class Panel {
     for (const level of levels) {
       if (this.data.meta.class_names.length < 2 && level.name === "class") continue;
       const groups = this.data.countGroups(list, level);
-      rows.push(element("h5", {}, `${level.name}: ${groups.length} of them, ${percent(groups[0][1] / list.length)} one`));
+      rows.push(
+        element(
+          "h5",
+          {},
+          `${level.name}: ${groups.length} of them, ${percent(groups[0][1] / list.length)} one`,
+        ),
+      );
       rows.push(...groups.slice(0, 4).map(([group, n]) => this.share(level.names[group], n / list.length)));
     }
     return element("div", { class: "hx-shares" }, ...rows);
@@ -319,11 +341,19 @@ export class Panel {
         "li",
         {},
         this.swatch(clusterColor(number)),
-        element("button", { type: "button", class: "hx-crumb", onclick: go(number) }, this.state.clusterName(number)),
+        element(
+          "button",
+          { type: "button", class: "hx-crumb", onclick: go(number) },
+          this.state.clusterName(number),
+        ),
         ` ${percent(n / list.length)}`,
       );
     return [
-      element("h5", {}, clusters.length === 1 ? "in one cluster of the cut" : `in ${clusters.length} clusters of the cut`),
+      element(
+        "h5",
+        {},
+        clusters.length === 1 ? "in one cluster of the cut" : `in ${clusters.length} clusters of the cut`,
+      ),
       element("ul", { class: "hx-list" }, ...clusters.slice(0, 5).map(line)),
     ];
   }
@@ -395,7 +425,9 @@ export class Panel {
     if (!cut) return [element("p", {}, "There is no tree to cut.")];
     const { clusters } = cut;
     const many = clusters.length > 60 ? `; the 60 largest of ${clusters.length}` : "";
-    const order = clusters.map((_, number) => number).sort((a, b) => clusters[b].list.length - clusters[a].list.length);
+    const order = clusters
+      .map((_, number) => number)
+      .sort((a, b) => clusters[b].list.length - clusters[a].list.length);
     const whose = this.state.scenes.length > 1 ? ` of run ${scene.run + 1}` : "";
     return [
       this.cutControls(),
@@ -409,12 +441,30 @@ export class Panel {
     const { by, value } = state.cutRule;
     const rules = { number: "number of clusters", height: "height of the cut", purity: "purity, at least" };
     const option = ([name, text]) => element("option", { value: name, selected: name === by }, text);
-    const select = element("select", { class: "hx-cut-by", "aria-label": "Cut by" }, ...Object.entries(rules).map(option));
-    select.addEventListener("change", () => actions.setCut({ by: select.value, value: this.startOf(select.value) }));
+    const select = element(
+      "select",
+      { class: "hx-cut-by", "aria-label": "Cut by" },
+      ...Object.entries(rules).map(option),
+    );
+    select.addEventListener("change", () =>
+      actions.setCut({ by: select.value, value: this.startOf(select.value) }),
+    );
     const [min, max, step] = this.rangeOf(by);
-    const slider = element("input", { type: "range", class: "hx-cut", min, max, step, value, "aria-label": rules[by] });
+    const slider = element("input", {
+      type: "range",
+      class: "hx-cut",
+      min,
+      max,
+      step,
+      value,
+      "aria-label": rules[by],
+    });
     slider.addEventListener("input", () => actions.setCut({ by, value: Number(slider.value) }));
-    const parts = [select, slider, element("output", {}, by === "purity" ? percent(value) : String(+value.toFixed(2)))];
+    const parts = [
+      select,
+      slider,
+      element("output", {}, by === "purity" ? percent(value) : String(+value.toFixed(2))),
+    ];
     if (by === "purity") parts.push(this.levelSelect(data));
     return element("div", { class: "hx-bar" }, ...parts);
   }
@@ -425,7 +475,11 @@ export class Panel {
       const mode = colors.indexOf(level);
       return element("option", { value: mode, selected: mode === state.purityMode }, level.name);
     };
-    const select = element("select", { class: "hx-cut-level", "aria-label": "Purity of" }, ...levels.map(option));
+    const select = element(
+      "select",
+      { class: "hx-cut-level", "aria-label": "Purity of" },
+      ...levels.map(option),
+    );
     select.addEventListener("change", () => actions.setPurityMode(Number(select.value)));
     return select;
   }
@@ -465,7 +519,11 @@ export class Panel {
   classes() {
     const { state } = this;
     const coloring = state.colors(state.mode);
-    const head = element("p", {}, `${state.countShown().toLocaleString("en")} of ${countPictures(this.data.N)} shown`);
+    const head = element(
+      "p",
+      {},
+      `${state.countShown().toLocaleString("en")} of ${countPictures(this.data.N)} shown`,
+    );
     if (coloring.kind === "numbers") return [head, this.legend(), this.rangeControls()];
     return [head, this.classTable(coloring)];
   }
@@ -476,7 +534,14 @@ export class Panel {
     const ends = values.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [Infinity, -Infinity]);
     const now = state.filters.get(state.mode)?.range ?? ends;
     const input = (n, name) => {
-      const attributes = { type: "range", class: "hx-range", min: ends[0], max: ends[1], step: "any", value: now[n] };
+      const attributes = {
+        type: "range",
+        class: "hx-range",
+        min: ends[0],
+        max: ends[1],
+        step: "any",
+        value: now[n],
+      };
       const slider = element("input", { ...attributes, "aria-label": name });
       slider.addEventListener("change", () => {
         const range = [...now];
@@ -499,7 +564,11 @@ export class Panel {
         this.refresh();
       };
       const sorted = key === this.sortBy ? "ascending" : null;
-      return element("th", { "aria-sort": sorted }, element("button", { type: "button", class: "hx-crumb", onclick }, text));
+      return element(
+        "th",
+        { "aria-sort": sorted },
+        element("button", { type: "button", class: "hx-crumb", onclick }, text),
+      );
     };
     const bulk = (text, groups) =>
       createButton(text, text, () => this.actions.setFilter(state.mode, { groups: new Set(groups) }));
@@ -543,7 +612,11 @@ export class Panel {
 
   classRow({ group, name, count, wrong, together }, coloring, hidden) {
     const { state, actions } = this;
-    const box = element("input", { type: "checkbox", checked: !hidden.has(group), "aria-label": `show ${name}` });
+    const box = element("input", {
+      type: "checkbox",
+      checked: !hidden.has(group),
+      "aria-label": `show ${name}`,
+    });
     box.addEventListener("change", () => {
       const groups = new Set(hidden);
       if (!groups.delete(group)) groups.add(group);
@@ -596,17 +669,15 @@ export class Panel {
   point(tip, scene, target, X, Y, side) {
     tip.hidden = !target;
     if (!target) return;
-    const about = target.kind === "node" ? this.nodeTip(scene, target.index) : this.sampleTip(scene, target.index);
+    const about =
+      target.kind === "node" ? this.nodeTip(scene, target.index) : this.sampleTip(scene, target.index);
     tip.replaceChildren(...about);
     tip.style.left = Math.min(X + 14, side - 150) + "px";
     tip.style.top = (Y > side - 190 ? Y - 170 : Y + 14) + "px";
   }
 
   nodeTip(scene, n) {
-    return [
-      element("b", {}, scene.nodeName(n)),
-      element("div", {}, `${countPictures(scene.size[n])} below`),
-    ];
+    return [element("b", {}, scene.nodeName(n)), element("div", {}, `${countPictures(scene.size[n])} below`)];
   }
 
   sampleTip(scene, i) {

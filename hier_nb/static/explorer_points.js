@@ -11,7 +11,8 @@ export class CanvasPoints {
     this.ratio = ratio;
   }
 
-  // `look`: { index, palette: of each sample's color, pale: 1 for samples in the background or null, hidden: 1 or null }
+  // `look`: { index, palette: of each sample's color, pale: 1 for samples in the background, or null,
+  // hidden: 1 for those that are left out, or null }
   paint(scene, view, look) {
     const { ctx, ratio } = this;
     const X = (this.X ??= new Float32Array(scene.N));
