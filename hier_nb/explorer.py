@@ -7,10 +7,13 @@ __all__ = ['Explorer', 'explore', 'explorer_of', 'Finder']
 
 # %% ../nbs/47_explorer.ipynb #e242b852
 import base64
+import csv
 import html
 import io
 import json
 import re
+import sys
+import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -28,7 +31,7 @@ from .files import write_atomic
 from .live import frame, has_kernel, join_modules, read_static
 from .packages import renderer_source
 from .pictures import read_image
-from .scene import Scene, Shown, build_scene, small_picture
+from .scene import Scene, Shown, build_scene, open_embeddings, small_picture
 from .spaces import check_same_space
 
 # %% ../nbs/47_explorer.ipynb #bea17d75
@@ -65,16 +68,22 @@ def _without_kernel(widget, most=2_000_000):  # bytes of a page that a notebook 
 
 # %% ../nbs/47_explorer.ipynb #93b0b534
 def explore(
-    e: Embeddings,  # in any space; whatever is not there (labels, proxies, pictures) is left out
-    beside: Embeddings | None = None,  # a second run over the same samples, shown beside the first
+    e,  # Embeddings in any space, or a file or a run's folder, see `open_embeddings`
+    beside=None,  # a second run over the same samples, shown beside the first
     *,
+    images=None,  # folder that paths in a file start from
     model=None,  # EmbeddingModel with a transform `dataset.transform`, for pictures that one asks about
     title: str = "",  # above the panel
     size: int = 720,  # pixels of the disk, at most
     **scene,  # layouts, on_map, columns, n_samples, n_nodes, rule, k, tile, n_tiles, seed: see `build_scene`
 ) -> Explorer:
     "The explorer of a set of embeddings."
+    e, beside = (_opened(run, images) for run in (e, beside))
     return explorer_of(build_scene(e, beside=beside, **scene), model=model, title=title, size=size)
+
+
+def _opened(run, images):
+    return open_embeddings(run, images) if isinstance(run, (str, Path)) else run
 
 
 def explorer_of(
@@ -239,6 +248,76 @@ def _page_data(self: Explorer) -> str:
     meta = dict(self.meta, live=False, kernel=False)
     data = dict(meta=meta, buffers=buffers, view=self.view, renderer=self.renderer)
     return json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")  # no name ends the script
+
+# %% ../nbs/47_explorer.ipynb #f1919dbd
+def explore_cli(argv=None):
+    """hier-nb-explore FILE [images=FOLDER] [beside=FILE] [out=PAGE.html] [open=false]: embeddings as a page to explore.
+
+    FILE is a run's folder, or embeddings as .npz, .parquet, .safetensors, .pt or .npy."""
+    argv = sys.argv[1:] if argv is None else argv
+    files = [word for word in argv if "=" not in word]
+    given = dict(word.split("=", 1) for word in argv if "=" in word)
+    unknown = set(given) - {"images", "beside", "out", "open", "title", "layouts", "n_samples"}
+    if len(files) != 1 or unknown or files[0] in ("-h", "--help"):
+        print(explore_cli.__doc__)
+        return 0 if files[:1] in (["-h"], ["--help"]) else 2
+    try:
+        page = _write_page(Path(files[0]).expanduser(), given)
+    except (ValueError, OSError, ImportError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(page)
+    if given.get("open", "true") != "false":
+        webbrowser.open(page.as_uri())
+    return 0
+
+
+def _write_page(path, given):
+    settings = {}
+    if "layouts" in given:
+        settings["layouts"] = tuple(given["layouts"].split(","))
+    if "n_samples" in given:
+        settings["n_samples"] = int(given["n_samples"])
+    title = given.get("title", path.stem)
+    widget = explore(path, given.get("beside"), images=given.get("images"), title=title, **settings)
+    otherwise = path / "explorer.html" if path.is_dir() else path.with_suffix(".html")
+    return widget.to_html(given.get("out", otherwise), title).resolve()
+
+# %% ../nbs/47_explorer.ipynb #af8e284a
+@patch
+def to_csv(
+    self: Explorer,
+    path,  # the file
+) -> Path:
+    "Write what is selected: row of the dataset, path, class, levels, whether its nearest is of another class."
+    path = Path(path).expanduser()
+    lines = list(self._table())
+    write_atomic(path, lambda unfinished: _write_csv(unfinished, lines))
+    return path
+
+
+def _write_csv(path, lines):
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(lines)
+
+
+@patch
+def _table(self: Explorer):
+    e, meta = self.scene.shown.e, self.meta
+    levels = meta["levels"]
+    yield ["row", "path", "class", *(level["name"] for level in levels), "confused"]
+    selected = set(self.selection)
+    labels, wrong = e.labels.tolist(), self.scene.shown.wrong.tolist()
+    for n, row in enumerate(e.rows.tolist()):
+        if selected and row not in selected:
+            continue
+        groups = [_group_of(level, labels[n]) for level in levels]
+        yield [row, meta["paths"][n], e.class_names[labels[n]], *groups, int(wrong[n])]
+
+
+def _group_of(level, label):
+    number = level["ids"][label]
+    return level["names"][number] if number >= 0 else ""
 
 # %% ../nbs/47_explorer.ipynb #f0a5936e
 @patch

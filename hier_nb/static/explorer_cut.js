@@ -46,7 +46,7 @@ function largestFirst(scene, count) {
 }
 
 // A cut `{by, value}`: by "number" of clusters, by "height" of a straight line, or by "purity" in a coloring.
-// -> { clusters: [{ node, rest, list }], of: cluster of each sample }; `rest`: only what hangs on the split node
+// -> { clusters: [{ node, rest, list, color }], of: cluster of each sample }; `rest`: only what hangs on the split node
 // itself.
 export function cutTree(scene, { by, value }, coloring) {
   const rules = {
@@ -60,13 +60,15 @@ export function cutTree(scene, { by, value }, coloring) {
     ...whole.map((node) => ({ node, rest: false, list: scene.samplesBelow(node) })),
     ...own.map((node) => ({ node, rest: true, list: scene.samplesAt[node] })),
   ];
+  clusters.sort((a, b) => b.list.length - a.list.length);
+  clusters.forEach((cluster, rank) => (cluster.color = clusterColor(rank))); // the largest differ most
   clusters.sort((a, b) => scene.row[a.list[0]] - scene.row[b.list[0]]);
   const of = new Int32Array(scene.N).fill(-1);
   clusters.forEach(({ list }, number) => list.forEach((i) => (of[i] = number)));
   return { clusters, of };
 }
 
-// Colors of clusters that stand side by side differ: the hue goes on by the golden angle. -> "#rrggbb"
+// The first colors differ most: the hue goes on by the golden angle. -> "#rrggbb"
 export function clusterColor(number) {
   const hue = (number * 137.508) % 360;
   const light = [0.52, 0.4, 0.64][number % 3];

@@ -1,7 +1,5 @@
 // The tree as a dendrogram beside the disk: the root on the left, branches as wide as they have samples, and the cut.
 
-import { clusterColor } from "./explorer_cut.js";
-
 const LEFT = 14;
 const TOP = 10;
 
@@ -106,7 +104,7 @@ export class Dendrogram {
         ctx.moveTo(this.toX(scene.height[scene.parent[n]]), this.yOf(scene.parent[n]));
         ctx.lineTo(this.toX(scene.height[scene.parent[n]]), y);
         ctx.lineTo(x, y);
-        ctx.strokeStyle = marked ? this.accent : cluster < 0 ? this.ink : clusterColor(cluster);
+        ctx.strokeStyle = marked ? this.accent : cluster < 0 ? this.ink : state.cut.clusters[cluster].color;
         ctx.lineWidth = marked ? 2.4 : 1.2;
         ctx.stroke();
       }
@@ -124,7 +122,7 @@ export class Dendrogram {
     ctx.lineTo(this.right, top);
     ctx.lineTo(this.right, Math.max(bottom, top + 0.6));
     ctx.closePath();
-    ctx.fillStyle = cluster < 0 ? this.faint : clusterColor(cluster);
+    ctx.fillStyle = cluster < 0 ? this.faint : this.state.cut.clusters[cluster].color;
     ctx.globalAlpha = 0.75;
     ctx.fill();
     ctx.globalAlpha = 1;

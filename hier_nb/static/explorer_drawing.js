@@ -1,7 +1,6 @@
 // What is drawn above the dots: border, tree, pictures, and what is pointed at.
 
 import { TAU, geodesicArc } from "./explorer_geometry.js";
-import { clusterColor } from "./explorer_cut.js";
 import { dotSize } from "./explorer_points.js";
 
 // Pictures: tiles of one image, and what a kernel sends when somebody comes near.
@@ -156,7 +155,7 @@ export class Painter {
     for (const n of shown) {
       if (scene.parent[n] < 0) continue;
       const cluster = state.mode === state.clustersMode ? state.clusterOf(scene, n) : -1;
-      const color = cluster < 0 ? this.ink + "70" : clusterColor(cluster);
+      const color = cluster < 0 ? this.ink + "70" : state.cut.clusters[cluster].color;
       if (!found.has(color)) found.set(color, []);
       found.get(color).push(n);
     }

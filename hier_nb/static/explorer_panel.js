@@ -1,6 +1,6 @@
 // The page around the disks: the bar above, the tree beside, and three leaves of paper that say what one looks at.
 
-import { clusterColor, scatter } from "./explorer_cut.js";
+import { scatter } from "./explorer_cut.js";
 
 // An element: attributes, listeners (onclick …) and children; what is null or undefined is left out.
 export function element(tag, attributes = {}, ...children) {
@@ -340,7 +340,7 @@ export class Panel {
       element(
         "li",
         {},
-        this.swatch(clusterColor(number)),
+        this.swatch(this.state.cut.clusters[number].color),
         element(
           "button",
           { type: "button", class: "hx-crumb", onclick: go(number) },
@@ -507,7 +507,7 @@ export class Panel {
     const onclick = () => this.actions.showCluster(number);
     return element(
       "div",
-      { class: "hx-card", style: `border-color:${clusterColor(number)}` },
+      { class: "hx-card", style: `border-color:${this.state.cut.clusters[number].color}` },
       element("button", { type: "button", class: "hx-crumb", onclick }, state.clusterName(number)),
       element("div", { class: "hx-small" }, facts),
       this.grid(list, 6, 40),

@@ -1,6 +1,6 @@
 // What is chosen, colored, cut and left out: one value that all views read.
 
-import { clusterColor, cutTree } from "./explorer_cut.js";
+import { cutTree } from "./explorer_cut.js";
 
 export class State {
   constructor(data, scenes) {
@@ -43,8 +43,7 @@ export class State {
   recut() {
     const { scene } = this;
     this.cut = scene.root < 0 ? null : cutTree(scene, this.cutRule, this.data.colors[this.purityMode]);
-    const count = this.cut?.clusters.length ?? 0;
-    const palette = Array.from({ length: count }, (_, n) => clusterColor(n));
+    const palette = this.cut?.clusters.map(({ color }) => color) ?? [];
     this.clusterColors = { name: "cluster", kind: "groups", index: this.cut?.of, palette };
     this.clusterOfNode = new Int32Array(scene.M).fill(-1); // -1: above the cut
     this.cut?.clusters.forEach(({ node, rest }, number) => {
