@@ -2,8 +2,8 @@
 
 `python .ci/renderers.py [POINTS …]` draws random points of the disk by each of them in turn, several rounds, while the
 view moves, and prints for each: frames a second (median, and the middle half of all frames), their ratio to the canvas
-of the same round, time to the first picture, memory, and the size of what is loaded. Chromium renders in software, as on
-a machine without a graphics card; `--gpu` leaves the choice to it. Nothing here is asserted."""
+view moves, and prints for each: frames a second (median, and the middle half of all frames), their ratio to the
+canvas a machine without a graphics card; `--gpu` leaves the choice to it. Nothing here is asserted."""
 
 
 import statistics
@@ -23,7 +23,8 @@ page = """<!doctype html><meta charset=utf-8>
 <style>body { margin: 0 } canvas { width: 720px; height: 720px }</style><canvas id=here></canvas>
 <script type=module>
 OURS
-const [drawer, count] = [new URLSearchParams(location.search).get("by"), +new URLSearchParams(location.search).get("n")];
+const asked = new URLSearchParams(location.search);
+const [drawer, count] = [asked.get("by"), +asked.get("n")];
 let seed = 1;
 const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
 const points = new Float32Array(2 * count);

@@ -837,6 +837,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'hier_nb.plots._on_disk': ('plots.html#_on_disk', 'hier_nb/plots.py'),
                                'hier_nb.plots._place_proxies': ('plots.html#_place_proxies', 'hier_nb/plots.py'),
                                'hier_nb.plots._random_triplets': ('plots.html#_random_triplets', 'hier_nb/plots.py'),
+                               'hier_nb.plots._reach': ('plots.html#_reach', 'hier_nb/plots.py'),
                                'hier_nb.plots._scale': ('plots.html#_scale', 'hier_nb/plots.py'),
                                'hier_nb.plots._shell_depth': ('plots.html#_shell_depth', 'hier_nb/plots.py'),
                                'hier_nb.plots._shifts_of_names': ('plots.html#_shifts_of_names', 'hier_nb/plots.py'),

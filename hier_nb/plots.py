@@ -525,7 +525,7 @@ def plot_insets(
     tree,  # of the same samples; with names, from `name_nodes`
     *,
     nodes=None,  # up to four inner nodes to show; None: of middling size and apart
-    radius: float = 0.6,  # of the circle shown, as part of the disk's
+    radius: float = 0.6,  # of the circle shown, as part of the disk's; where the tree is laid out, its branch decides
     thumbnails: int = 18,  # pictures in each
 ):
     "The disk, and some of its nodes moved to the centre, with their pictures and their tree; returns the figure."
@@ -539,7 +539,8 @@ def plot_insets(
     corners = [(0, 2), (0, 3), (1, 2), (1, 3)]
     for corner, mark, node in zip(corners, "abcd", chosen):
         ax = fig.add_subplot(grid[corner])
-        _draw_from_near(ax, m, placed, node, radius * _border(m.space), thumbnails)
+        reach = radius if getattr(m, "placed", None) is None else _reach(m, placed, node)
+        _draw_from_near(ax, m, placed, node, reach * _border(m.space), thumbnails)
         ax.set_title(f"{mark}  {_title(tree, placed.nodes[node])}", fontsize=8)
         _draw_mark(whole, mark, placed.at[node].tolist())
     _legend_below(fig, whole)
@@ -602,6 +603,18 @@ def _legend_below(fig, ax):  # an axis's legend becomes the figure's
     )
 
 # %% ../nbs/45_plots.ipynb #c7377f1c
+def _reach(
+    m, placed, node
+):  # radius of a circle, as part of the disk's, that shows what is below a node
+    at, below = torch.arange(len(placed.parent)), torch.zeros(len(placed.parent), dtype=torch.bool)
+    while (at >= 0).any():
+        below |= at == node
+        at = torch.where(at >= 0, placed.parent[at.clamp_min(0)], at)
+    samples = placed.at[below & placed.is_sample]
+    moved = move_to_centre(samples, placed.at[node], m.space).norm(dim=1)
+    return min(0.999, float(moved.quantile(0.9)) / _border(m.space) + 0.03)
+
+
 def _draw_from_near(ax, m, placed, node, radius, thumbnails):  # a circle around one node
     place, space = placed.at[node], m.space
     near_map = replace(m, points=move_to_centre(m.points.double(), place, space))
@@ -617,7 +630,7 @@ def _draw_from_near(ax, m, placed, node, radius, thumbnails):  # a circle around
     ax.scatter(*near_tree.at[inner].T, s=10, c="k", lw=0, zorder=1)
     for collection in ax.collections:
         collection.set_clip_path(circle)
-    seen = near_map.points.norm(dim=1) < 0.8 * radius
+    seen = near_map.points.norm(dim=1) < (0.8 if getattr(m, "placed", None) is None else 1) * radius
     if seen.any():
         _draw_thumbnails(ax, near_map[seen], thumbnails, clear=0.26 * radius / _border(space))
 

@@ -177,6 +177,9 @@ def _direction(outline, sectors, node):
 
 # %% ../nbs/44_tree_layout.ipynb #a48eeaff
 _half = 0.45  # a node with more of all samples stands in the middle
+_half_with_samples = (
+    0.2  # and so does one with so many, if some hang on it directly: their way out is free then
+)
 _inside = 0.995  # of what is just possible, we take so much
 
 
@@ -184,7 +187,9 @@ def _in_middle(outline):  # (M,) whether a node stands there with the root
     middle = np.zeros(len(outline.parent), bool)
     root = outline.inner[0]
     for node in outline.inner:
-        wide = outline.size[node] > _half * outline.size[root]
+        share = outline.size[node] / outline.size[root]
+        has_samples = outline.is_sample[outline.children[node]].any()
+        wide = share > (_half_with_samples if has_samples else _half)
         middle[node] = node == root or (wide and middle[outline.parent[node]])
     return middle
 

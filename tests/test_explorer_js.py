@@ -242,7 +242,9 @@ def test_every_name_that_a_module_imports_is_exported_by_the_other(file):
     for names, other in re.findall(r"import \{([^}]*)\} from \"\./([^\"]*)\"", file.read_text()):
         source = (static / other).read_text()
         for name in filter(None, (name.strip() for name in names.split(","))):
-            assert re.search(rf"^export (const|function|async function|class) {name}\b", source, re.MULTILINE)
+            assert re.search(
+                rf"^export (const|function|async function|class) {name}\b", source, re.MULTILINE
+            )
 
 
 @pytest.mark.parametrize("file", modules, ids=lambda file: file.name)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hier_nb.embeddings import Embeddings
 from hier_nb.spaces import Ball, Flat, Sphere
-from hier_nb.tree import build_tree, tree_arrays
+from hier_nb.tree import build_tree
 from hier_nb.tree_layout import (
     collapse_tree,
     count_crossings,
@@ -136,11 +136,12 @@ def test_collapsing_keeps_every_sample_below_what_stays_above_it():
     for node in small:
         below = {n for n in nx.descendants(tree, node) if n[0] == "sample"}
         assert {n for n in nx.descendants(small, node) if n[0] == "sample"} == below
-    assert len(tree_arrays(collapse_tree(tree, 10_000)).nodes) == len({
-        n
-        for n in tree
-        if n[0] == "sample" or any(d[0] == "sample" for d in nx.descendants(tree, n))
-    })
+    large = collapse_tree(tree, 10_000)
+    for node in set(tree) - set(large):  # what is left out kept hardly anything apart
+        below = [
+            len([n for n in nx.descendants(tree, c) | {c} if n[0] == "sample"]) for c in tree[node]
+        ]
+        assert sum(below) - max(below, default=0) < 0.01 * max(1, sum(below)) or not sum(below)
 
 
 def test_quality_of_the_points_themselves_and_by_hand():
