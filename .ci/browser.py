@@ -129,6 +129,11 @@ def main(shots=None, *names):
     Image.new("RGB", (30, 20), (214, 39, 40)).save(folder / "ask.png")  # matplotlib's fourth colour
     (folder / "bad.png").write_text("no picture")
     shutil.copytree(browser_live.root / "nbs", folder / "nbs", symlinks=True)
+    for name in (
+        "pyproject.toml",
+        "settings.ini",
+    ):  # a notebook's last cell exports beside the copy
+        shutil.copy(browser_live.root / name, folder)
     server, port = serve(folder)
     try:
         with sync_playwright() as p:

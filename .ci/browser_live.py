@@ -166,6 +166,15 @@ def look_at_site(browser, checks, shots):
     return done
 
 
+failed_cells = """
+jupyterapp.shell.currentWidget.content.widgets
+    .filter((cell) => cell.model.type === "code")
+    .flatMap((cell) => cell.model.outputs.toJSON())
+    .filter((output) => output.output_type === "error")
+    .map((output) => `${output.ename}: ${output.evalue}`)
+"""
+
+
 def look_at_lab(opened, browser, checks, shots):
     "The notebooks themselves, executed in JupyterLab."
     done = []
@@ -174,6 +183,8 @@ def look_at_lab(opened, browser, checks, shots):
         page, errors, run_all = opened(browser, name)
         check = checks(lambda name, page=page: page.screenshot(path=shots / f"lab-{name}.png"))
         run_all()
+        failed = page.evaluate(failed_cells)
+        check(f"{name}: every cell runs{''.join(f' {said}' for said in failed)}", not failed)
         elements = page.query_selector_all(".jp-OutputArea .lf, .jp-OutputArea .hx")
         check(f"{name} shows {number} figures", len(elements) == number)
         for n, element in enumerate(elements):

@@ -31,13 +31,14 @@ _loaders = dict(
 def load_dataset(
     name: str,  # "emoji", "openmoji", "cub", "cars", "sop", "inshop" or "folder"
     root=None,  # where it lies; None for emoji and openmoji: $HIER_NB_CACHE, else ~/.cache/hier_nb
-    split: str = "train",  # "train" or "eval"; they share no class. In-shop also has "query" and "gallery"
+    split: str = "train",  # "train" or "eval", which share no class; In-shop: "query", "gallery" too; folder: "all"
     transform=None,  # uint8 (3, H, W) -> tensor, see `create_transform`
     *,
     short_side: int
     | None = None,  # pixels: decode files once to a cache of this size; None: each time
     errors: str = "raise",  # or "skip": pictures that cannot be read are left out, after one pass over all
     workers: int = 0,  # processes that build the cache
+    progress: bool = True,  # show a bar while all pictures are read once
     **settings,  # the dataset's own, e.g. size=96, protocol="style", seed=1
 ) -> ImageDataset:
     "A dataset by name. Where the npm registry cannot be reached, `openmoji` stands in for `emoji`, with a warning."
@@ -53,8 +54,9 @@ def load_dataset(
         return dataset
     if short_side:
         place = cache_dir() / "decoded"
-        return cache_pictures(dataset, place, short_side, errors=errors, workers=workers)
-    return dataset.without_unreadable() if errors == "skip" else dataset
+        reading = dict(errors=errors, workers=workers, progress=progress)
+        return cache_pictures(dataset, place, short_side, **reading)
+    return dataset.without_unreadable(progress) if errors == "skip" else dataset
 
 # %% ../nbs/14_datasets.ipynb #13cd94a1
 def _emoji_or_openmoji(root, split, transform, settings):

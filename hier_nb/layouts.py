@@ -66,7 +66,7 @@ def _is_picture(path):
 # %% ../nbs/13_layouts.ipynb #28705c3c
 def load_folder(
     root,  # a folder of folders, or a .csv or .parquet table
-    split: str = "train",  # "train" or "eval"; they share no class
+    split: str = "train",  # "train" or "eval", which share no class; "all": every picture
     transform=None,  # uint8 (3, H, W) -> tensor, see `create_transform`
     *,
     train_fraction: float = 0.5,  # of the classes
@@ -77,10 +77,12 @@ def load_folder(
     | None = None,  # which of several is evaluated, e.g. "val"; None: query and gallery, or test, …
 ) -> ImageDataset:  # with the mask `is_query` where folders or a table name query and gallery
     "Your own pictures; classes are split at random by `seed`, or as you say, or as folders or the table say."
-    _check_split(split, ("train", "eval"), "folder")
+    _check_split(split, ("train", "eval", "all"), "folder")
     root = _existing(root)
     rows, levels = _read_table(root) if root.is_file() else _read_tree(root)
-    if split_file is None and any(row.side is not None for row in rows):
+    if split == "all":
+        pass  # nobody decides
+    elif split_file is None and any(row.side is not None for row in rows):
         rows = _given_split(root, rows, split, eval_split)
     else:
         _no_eval_split(root, split_file, eval_split)
@@ -90,7 +92,7 @@ def load_folder(
     dataset = _dataset(base, rows, levels, name="folder", split=split, transform=transform)
     _warn_of_single_pictures(dataset)
     roles = [_roles.get(str(row.side).lower()) for row in rows]
-    if split == "eval" and set(roles) == {"query", "gallery"}:
+    if split != "train" and set(roles) == {"query", "gallery"}:
         dataset.is_query = torch.tensor([role == "query" for role in roles])
     return dataset
 
@@ -259,7 +261,8 @@ def _half_a_split(root, sides, train):  # the sentence
     instead = root / sorted(sides)[0] if root.is_dir() else "a table without the column split"
     return (
         f"{root} is split, but has only {there}.\n"
-        f"Add the other side, or pass {instead}, and its classes are split at random."
+        f"Add the other side; or pass {instead}, and its classes are split at random; "
+        "or load split='all'."
     )
 
 # %% ../nbs/13_layouts.ipynb #f8bb749b

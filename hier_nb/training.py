@@ -34,7 +34,8 @@ from hier_nb.trainer import (
 # %% ../nbs/54_training.ipynb #6996e067
 def load_split(
     config: TrainConfig,
-    split: str,  # "train" or "eval"
+    split: str,  # "train", "eval", or another that the dataset has
+    progress: bool = True,  # show a bar where every picture is read before
 ):
     "A split of the configured dataset with its transform."
     pretrained = timm.get_pretrained_cfg(config.backbone)
@@ -52,6 +53,7 @@ def load_split(
         split,
         transform,
         workers=config.workers,
+        progress=progress,
         **config.data_settings,
     )
 
@@ -407,9 +409,11 @@ def _train(run) -> TrainResult:
 
 
 def _datasets(run):  # -> for training, for validation (or None), for evaluation
-    config = run.config
-    train_set = load_split(config, "train") if run.train_set is None else run.train_set
-    eval_set = load_split(config, "eval") if run.eval_set is None else run.eval_set
+    config, train_set, eval_set = run.config, run.train_set, run.eval_set
+    if train_set is None:
+        train_set = load_split(config, "train", run.progress)
+    if eval_set is None:
+        eval_set = load_split(config, "eval", run.progress)
     if not config.val_fraction:
         return train_set, None, eval_set
     train_set, val_set = hold_out(train_set, config.val_fraction, config.seed)

@@ -5,7 +5,9 @@ import warnings
 import numpy as np
 import pytest
 from PIL import Image
+from hier_nb.config import make_config
 from hier_nb.datasets import check_settings, data_check_cli, load_dataset
+from hier_nb.training import load_split
 
 
 @pytest.fixture
@@ -36,6 +38,21 @@ def test_pictures_that_are_left_out(own, short_side):
     assert sum(map(len, both)) == 11 and said and all("a/1.png" in text for text in said)
     if short_side:
         assert both[0].raw(0).shape == (20, 25, 3)
+
+
+@pytest.mark.parametrize("short_side", [None, 20])
+def test_no_bar_where_none_is_wanted(own, capfd, short_side):
+    read = dict(data_settings=dict(errors="skip", short_side=short_side))
+    config = make_config(dataset="folder", data_root=str(own), image_size=8, eval_size=8, **read)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for split in ("train", "eval"):
+            load_split(config, split, progress=False)
+        assert capfd.readouterr().err == ""
+        (own / "a" / "1.png").write_bytes(b"another size, so another cache")
+        for split in ("train", "eval"):
+            load_split(config, split)
+    assert "once" in (told := capfd.readouterr().err) or "reading every picture" in told
 
 
 def test_a_picture_that_stops_the_cache(own):

@@ -133,6 +133,25 @@ def test_half_a_split(tmp_path):
     assert len(load_folder(tmp_path / "a" / "train")) == 2  # the remedy
 
 
+def test_all_of_it(tmp_path):
+    "Whoever would get a picture, and where there is only one side."
+    put(tmp_path / "a", "train/x", "val/y", "test/z", "test/w")
+    ds, said = quietly(load_folder, tmp_path / "a", "all")
+    assert ds.class_names == ["w", "x", "y", "z"] and len(ds) == 8 and not said
+    assert not hasattr(ds, "is_query") and ds.split == "all"
+    put(tmp_path / "b", "x", "y", "z")
+    halves = [load_folder(tmp_path / "b", split).paths for split in ("train", "eval")]
+    assert sorted(halves[0] + halves[1]) == load_folder(tmp_path / "b", "all").paths
+    put(tmp_path, "p", n=3)
+    path = table(tmp_path / "t.csv", [("p/0.png", "a", "eval"), ("p/1.png", "b", "val")])
+    refused("nothing that trains", "split='all'", call=lambda: load_folder(path, "eval"))
+    assert load_dataset("folder", path, "all").class_names == ["a", "b"]
+    sides = [("p/0.png", "a", "query"), ("p/1.png", "a", "gallery"), ("p/2.png", "b", "gallery")]
+    table(path, sides)
+    ds, said = quietly(load_folder, path, "all")
+    assert ds.is_query.tolist() == [True, False, False] and "'b'" in said[0]
+
+
 def test_splits_beside_others(tmp_path):
     put(tmp_path / "a", "train/x", "val/y", "extra/z")
     refused("train, val", "extra", call=lambda: load_folder(tmp_path / "a"))
