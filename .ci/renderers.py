@@ -2,9 +2,8 @@
 
 `python .ci/renderers.py [POINTS …]` draws random points of the disk by each of them in turn, several rounds, while the
 view moves, and prints for each: frames a second (median, and the middle half of all frames), their ratio to the canvas
-view moves, and prints for each: frames a second (median, and the middle half of all frames), their ratio to the
-canvas a machine without a graphics card; `--gpu` leaves the choice to it. Nothing here is asserted."""
-
+of the same round, time to the first picture, memory, and the size of the library. Chromium renders in software, as on a
+machine without a graphics card; `--gpu` leaves the choice to it. Nothing here is asserted."""
 
 import statistics
 import subprocess
@@ -104,7 +103,9 @@ def main(counts, gpu, rounds=3, frames=40):
         with sync_playwright() as p:
             browser = p.chromium.launch(executable_path=chromium, args=flags)
             for count in counts:
-                report(count, [measure(browser, folder, sizes, count) for _ in range(rounds)], sizes)
+                report(
+                    count, [measure(browser, folder, sizes, count) for _ in range(rounds)], sizes
+                )
             browser.close()
 
 
