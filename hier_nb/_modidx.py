@@ -319,6 +319,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hier_nb.explorer._group_of': ('explorer.html#_group_of', 'hier_nb/explorer.py'),
                                   'hier_nb.explorer._opened': ('explorer.html#_opened', 'hier_nb/explorer.py'),
                                   'hier_nb.explorer._pack': ('explorer.html#_pack', 'hier_nb/explorer.py'),
+                                  'hier_nb.explorer._source_for': ('explorer.html#_source_for', 'hier_nb/explorer.py'),
                                   'hier_nb.explorer._title': ('explorer.html#_title', 'hier_nb/explorer.py'),
                                   'hier_nb.explorer._without_kernel': ('explorer.html#_without_kernel', 'hier_nb/explorer.py'),
                                   'hier_nb.explorer._write_csv': ('explorer.html#_write_csv', 'hier_nb/explorer.py'),

@@ -75,11 +75,14 @@ def explore(
     model=None,  # EmbeddingModel with a transform `dataset.transform`, for pictures that one asks about
     title: str = "",  # above the panel
     size: int = 720,  # pixels of the disk, at most
+    draw: str = "auto",  # dots by "canvas" or "webgl"; "auto": by WebGL, if there are many and there is a GPU
     **scene,  # layouts, on_map, columns, n_samples, n_nodes, rule, k, tile, n_tiles, seed: see `build_scene`
 ) -> Explorer:
     "The explorer of a set of embeddings."
     e, beside = (_opened(run, images) for run in (e, beside))
-    return explorer_of(build_scene(e, beside=beside, **scene), model=model, title=title, size=size)
+    return explorer_of(
+        build_scene(e, beside=beside, **scene), model=model, title=title, size=size, draw=draw
+    )
 
 
 def _opened(run, images):
@@ -92,18 +95,21 @@ def explorer_of(
     model=None,
     title: str = "",
     size: int = 720,
-    few: int = 3_000,  # samples that the browser's own canvas draws as fast as a library
+    draw: str = "auto",  # see `explore`
 ) -> Explorer:
     "The explorer of a scene."
+    if draw not in ("auto", "canvas", "webgl"):
+        raise ValueError(f"draw {draw!r} is unknown.\nChoose 'auto', 'canvas' or 'webgl'.")
     data, places = _pack(scene.arrays)
     widget = Explorer(
         data=data,
         atlas=scene.tiles.data,
-        renderer=renderer_source() if len(scene.shown.e) >= few else "",
+        renderer=_source_for(draw, len(scene.shown.e)),
         meta=scene.meta
         | dict(
             arrays=places,
             size=size,
+            draw=draw,
             live=model is not None,
             kernel=has_kernel(),
             title=title or _title(scene.shown.e.dataset),
@@ -113,6 +119,11 @@ def explorer_of(
     widget.finder = None if model is None else Finder(scene.shown, scene.home, model)
     widget.on_msg(widget._receive)
     return widget
+
+
+def _source_for(draw, n, few=5_000):
+    wanted = draw == "webgl" or (draw == "auto" and n >= few)
+    return renderer_source() if wanted else ""
 
 
 def _title(dataset):

@@ -5,12 +5,12 @@
 import { View, insideRing, midpoint, wayPoint, within } from "./explorer_geometry.js";
 import { Data, Scene } from "./explorer_scene.js";
 import { State } from "./explorer_state.js";
-import { CanvasPoints, ScatterPoints, loadRenderer } from "./explorer_points.js";
+import { CanvasPoints, ScatterPoints, isSoftware, loadRenderer } from "./explorer_points.js";
 import { Atlas, Painter } from "./explorer_drawing.js";
 import { Dendrogram } from "./explorer_dendrogram.js";
 import { Panel, createPage } from "./explorer_panel.js";
 
-const FEW = 3000; // samples that the canvas draws
+const FEW = 5000; // samples that the canvas draws as fast as anything
 
 // One disk: a run's samples and nodes, and where one looks.
 class Disk {
@@ -142,11 +142,13 @@ class ExplorerView {
     this.theme.observe(document.documentElement, { attributes: true });
     this.theme.observe(document.body, { attributes: true });
     this.fit();
-    if (this.data.N >= FEW) this.accelerate();
+    this.accelerate();
   }
 
-  // Few dots are drawn as fast by the canvas, and more sharply.
+  // A graphics card draws many dots faster; few, and all of them without a card, the canvas draws faster.
   async accelerate() {
+    const { draw } = this.data.meta;
+    if (draw === "canvas" || (draw === "auto" && (this.data.N < FEW || isSoftware()))) return;
     const library = await loadRenderer(this.model.get("renderer"));
     if (library) this.disks.forEach((disk) => disk.drawBy(library));
   }
@@ -699,7 +701,9 @@ function handle(explorer) {
     disks,
     screen: (i, run) => disk(run).view.place(...disk(run).scene.point(i)),
     node: (n, run) => disk(run).view.place(...disk(run).scene.node(n)),
-    treeAt: (n) => [explorer.dendrogram.toX(state.scene.height[n]), explorer.dendrogram.yOf(n)],
+    cutX: () => explorer.dendrogram.toX(state.cutRule.value),
+    showNode: (n, run) => explorer.showNode(n, false, run ?? state.run),
+    hiddenNodes: () => state.below[state.run].reduce((a, b) => a + b, 0),
     state: () => ({
       view: disks[0].view.middle,
       scale: disks[0].view.scale,

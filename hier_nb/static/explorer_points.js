@@ -152,3 +152,13 @@ export async function loadRenderer(source) {
     URL.revokeObjectURL(url);
   }
 }
+
+// Whether the browser has no graphics card to give and computes WebGL by itself. Its plain canvas is faster then.
+export function isSoftware() {
+  const gl = document.createElement("canvas").getContext("webgl2");
+  if (!gl) return true;
+  const info = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return /swiftshader|llvmpipe|software|basic render/i.test(name);
+}
