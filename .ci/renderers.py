@@ -3,7 +3,8 @@
 `python .ci/renderers.py [POINTS …]` draws random points of the disk by each of them in turn, several rounds, while the
 view moves, and prints for each: frames a second (median, and the middle half of all frames), their ratio to the canvas
 of the same round, time to the first picture, memory, and the size of the library. Chromium renders in software, as on a
-machine without a graphics card; `--gpu` leaves the choice to it. Nothing here is asserted."""
+machine without a graphics card; `--emulated` draws the canvas, too, through the emulated card, and `--gpu` leaves the
+choice to it. Nothing here is asserted."""
 
 import statistics
 import subprocess
@@ -89,7 +90,14 @@ window.result = { first, gaps: gaps.slice(2), heap: performance.memory.usedJSHea
 </script>"""
 
 
-def main(counts, gpu, rounds=3, frames=40):
+flags_of = {
+    "--gpu": [],
+    "--emulated": ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+    "": ["--disable-gpu", "--enable-unsafe-swiftshader"],
+}
+
+
+def main(counts, how, rounds=3, frames=40):
     chromium = tools.chromium()
     if chromium is None:
         print("There is no chromium on this machine. On Debian or Ubuntu: apt install chromium")
@@ -98,7 +106,7 @@ def main(counts, gpu, rounds=3, frames=40):
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         sizes = write_files(folder, frames)
-        flags = [] if gpu else ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        flags = list(flags_of[how])
         flags += ["--no-sandbox", "--enable-precise-memory-info", "--allow-file-access-from-files"]
         with sync_playwright() as p:
             browser = p.chromium.launch(executable_path=chromium, args=flags)
@@ -161,5 +169,6 @@ def report(count, rounds, sizes):
 
 
 if __name__ == "__main__":
-    given = [word for word in sys.argv[1:] if word != "--gpu"]
-    main([int(word) for word in given] or [10_000, 100_000, 1_000_000], "--gpu" in sys.argv)
+    options = [word for word in sys.argv[1:] if word.startswith("--")]
+    counts = [int(word) for word in sys.argv[1:] if not word.startswith("--")]
+    main(counts or [10_000, 100_000, 1_000_000], *(options or [""]))

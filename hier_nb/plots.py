@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['plot_disk', 'geodesic', 'plot_geodesics', 'plot_contours', 'plot_radii', 'map_to_disk', 'plot_run', 'plot_tree',
-           'plot_insets', 'pick_triplet', 'plot_triplet', 'plot_retrieval', 'save_figure']
+           'plot_insets', 'plot_dendrogram', 'pick_triplet', 'plot_triplet', 'plot_retrieval', 'save_figure']
 
 # %% ../nbs/45_plots.ipynb #7bc487ec
 import math
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from fastcore.basics import patch
+from networkx import descendants, dfs_preorder_nodes
 from .checks import check_ks, check_labels, require
 
 require("matplotlib", extra="plots")
@@ -31,12 +32,13 @@ from .spaces import Ball, Space
 from hier_nb.tree import (
     build_tree,
     check_samples,
+    name_nodes,
     nearest_proxy,
     proxy_parents,
     sum_up,
     tree_arrays,
 )
-from .tree_layout import PlacedTree, layout_tree, unit_disk
+from .tree_layout import PlacedTree, collapse_tree, layout_tree, unit_disk
 
 # %% ../nbs/45_plots.ipynb #911f134d
 pull = dict(color="#c62828", ls="-", lw=1.2)  # what should come nearer
@@ -633,6 +635,90 @@ def _draw_from_near(ax, m, placed, node, radius, thumbnails):  # a circle around
     seen = near_map.points.norm(dim=1) < (0.8 if getattr(m, "placed", None) is None else 1) * radius
     if seen.any():
         _draw_thumbnails(ax, near_map[seen], thumbnails, clear=0.26 * radius / _border(space))
+
+# %% ../nbs/45_plots.ipynb #e854745e
+def plot_dendrogram(
+    e: Embeddings,  # what the tree was built from
+    tree,  # from `build_tree`, with heights; with names, from `name_nodes`
+    *,
+    n_clusters: int = 16,  # leaves of the drawing; what is below each is drawn as one
+    pictures: int = 6,  # of each, if there are any
+    ax=None,
+):
+    "The tree, cut into so many clusters, with pictures at its leaves. Raises ValueError for a tree without heights."
+    check_ks(n_clusters, name="n_clusters")
+    small = collapse_tree(tree, 5 * n_clusters)
+    if e.labels is not None:
+        small = name_nodes(small, e)
+    drawn = _largest_branches(small, n_clusters)
+    heights = _drawn_heights(small, drawn)
+    ends = [node for node in drawn if not drawn[node]]
+    rows = {node: n for n, node in enumerate(ends)}
+    for node in reversed(list(drawn)):  # from the leaves up
+        if drawn[node]:
+            rows[node] = sum(rows[child] for child in drawn[node]) / len(drawn[node])
+    ax = ax or plt.subplots(figsize=(7, 0.36 * len(ends) + 0.8))[1]
+    for node, children in drawn.items():
+        for child in children:
+            x, y = heights[node], rows[child]
+            ax.plot([x, x, heights[child]], [rows[node], y, y], color="0.25", lw=1)
+    _label_ends(ax, e, small, ends, pictures)
+    top, floor = max(heights.values()), min(heights.values())
+    ax.set(xlim=(top + 0.03 * (top - floor), floor), ylim=(len(ends) - 0.4, -0.6), yticks=[])
+    ax.set_xlabel("height of the common ancestor")
+    ax.spines[["left", "right", "top"]].set_visible(False)
+    return ax
+
+
+def _largest_branches(tree, n_clusters):  # nodes -> their drawn children, in order of depth first
+    def size_of(node):
+        return sum(kind == "sample" for kind, _ in descendants(tree, node))
+
+    root = next(node for node in tree if tree.in_degree(node) == 0)
+    sizes = {node: size_of(node) for node in tree if node[0] != "sample"}
+    opened, ends = {}, [root]
+    while len(ends) < n_clusters:
+        ready = [node for node in ends if any(child in sizes for child in tree[node])]
+        if not ready:
+            break
+        node = max(ready, key=sizes.get)
+        opened[node] = [child for child in tree[node] if child in sizes]
+        ends.remove(node)
+        ends.extend(opened[node])
+    return {
+        node: opened.get(node, [])
+        for node in dfs_preorder_nodes(tree, root)
+        if node in opened or node in ends
+    }
+
+
+def _drawn_heights(
+    tree, drawn
+):  # of the nodes that are drawn; ends without a height stand at the lowest
+    given = {node: tree.nodes[node].get("height") for node in drawn}
+    known = [height for height in given.values() if height is not None]
+    if not known:
+        raise ValueError("This tree has no heights to draw.\nBuild it by rule='lca' or 'linkage'.")
+    floor = min(known) - 0.15 * (max(known) - min(known) or 1.0)
+    return {node: floor if not drawn[node] else given[node] for node in drawn}
+
+
+def _label_ends(ax, e, tree, ends, pictures):
+    beside = ax.get_yaxis_transform()  # x from 0 to 1 across the drawing, y in rows
+    for row, node in enumerate(ends):
+        samples = [n for kind, n in descendants(tree, node) if kind == "sample"]
+        shown = samples[:: max(1, len(samples) // max(pictures, 1))][:pictures]
+        if e.dataset is not None:
+            for column, sample in enumerate(shown):
+                image = OffsetImage(picture(e, sample), zoom=17 / picture(e, sample).shape[0])
+                at = (1.025 + 0.045 * column, row)
+                box = AnnotationBbox(
+                    image, at, xycoords=beside, frameon=False, annotation_clip=False
+                )
+                ax.add_artist(box)
+        start = 1.03 + 0.045 * (len(shown) if e.dataset is not None else 0)
+        text = f"{_title(tree, node).split(', ')[0]} ({len(samples)})"
+        ax.text(start, row, text, transform=beside, va="center", fontsize=8)
 
 # %% ../nbs/45_plots.ipynb #fc432da9
 class Triplet(NamedTuple):

@@ -206,11 +206,12 @@ export class Painter {
 
   paintNodes() {
     const { ctx, scene, state } = this;
+    const small = Math.min(1, Math.max(0.5, this.view.side / 640)); // on a phone
     for (let n = 0; n < scene.M; n++) {
       if (state.hides(scene, n)) continue;
       const chosen = n === this.chosen;
       const collapsed = state.isCollapsed(scene, n);
-      const radius = Math.min(5, 1 + 0.33 * Math.log2(1 + scene.size[n])) + (chosen ? 2 : 0);
+      const radius = small * Math.min(5, 1 + 0.33 * Math.log2(1 + scene.size[n])) + (chosen ? 2 : 0);
       ctx.beginPath();
       ctx.arc(this.nodeX[n], this.nodeY[n], radius + (collapsed ? 3 : 0), 0, TAU);
       ctx.fillStyle = chosen ? this.accent : this.ink;
