@@ -1,15 +1,17 @@
-// Points in a plane, one of which asks for those like it: who is right, in which order, and what the measures make of it.
+// Points in a plane, one of which asks for those like it: who is right, in which order, and what measures say of it.
 // data: { points: [[x, y], ...], labels: [class of each], names: [of the classes], box: [width, height], query };
 // settings: { k }. Points are dragged, or moved by the arrow keys; a click, Enter or space lets one ask.
 
 import { canvas, change, colorOf, draggable, scale, svg, text } from "./live_svg.js";
 import { Plane } from "./space_geometry.js";
 
-const [WIDTH, FIELD_WIDTH, FIELD_HEIGHT, EDGE] = [720, 400, 290, 18];
+const [WIDTH, FIELD_WIDTH, FIELD_HEIGHT, EDGE] = [720, 400, 290, 24];
 const [TABLE, BAR, LINE] = [424, 148, 54]; // x of the measures, length of a bar, from one measure to the next
 const [ROW, PITCH, SIDE, QUERY] = [326, 56, 50, 8]; // y of the ranking, from tile to tile, a tile, x of the query's
 const FIRST = QUERY + PITCH + 14; // x of the first neighbor's tile
 const SHAPES = ["M0,-13L13,10H-13Z", "M-11,-11H11V11H-11Z", "M0,-12A12,12 0 1 1 -0.01,-12Z"]; // by class
+
+const ASKS = { stroke: "var(--lf-ink)", "stroke-width": 3.5, "stroke-dasharray": "none" }; // the query's ring
 
 // Rows of all other points, nearest first; ties go to the lower row.
 export function ranked(points, query) {
@@ -75,7 +77,8 @@ export function create(stage, figure) {
   let dots = []; // the shapes: { shape, ring, words }
   let mine = null; // the query's ranking
   let all = {}; // the means
-  return { update, state: () => ({ points, query, order: mine.order, hits: mine.hits, scores: mine.scores, means: all }) };
+  const state = () => ({ points, query, order: mine.order, hits: mine.hits, scores: mine.scores, means: all });
+  return { update, state };
 
   // Moved points and the chosen query outlive a change of k, not another arrangement.
   function update(answer, settings) {
@@ -122,7 +125,8 @@ export function create(stage, figure) {
       const shape = svg("g", {}, crowd);
       const ring = svg("circle", { r: 17, fill: "none" }, shape);
       svg("path", { d: outline(data.labels[row]), fill: colorOf(data.labels[row]), stroke: "var(--lf-ink)" }, shape);
-      const words = text(shape, 0, 5, "", { "text-anchor": "middle", style: "fill: #000; font-size: 12px; font-weight: 600" });
+      const look = "fill: #000; font-size: 12px; font-weight: 600";
+      const words = text(shape, 0, 5, "", { "text-anchor": "middle", style: look });
       shape.addEventListener("pointerdown", () => choose(row));
       shape.addEventListener("keydown", (event) => {
         if (event.key !== "Enter" && event.key !== " ") return;
@@ -170,7 +174,7 @@ export function create(stage, figure) {
       const role = row === query ? "asks" : `${right ? "right" : "wrong"}, place ${n + 1}`;
       change(shape, { "aria-label": `${nameOf(row)}, ${role}: Enter lets it ask, the arrow keys move it` });
       words.textContent = row === query ? "?" : n + 1;
-      change(ring, row === query ? { stroke: "var(--lf-ink)", "stroke-width": 3.5, "stroke-dasharray": "none" } : mark(right));
+      change(ring, row === query ? ASKS : mark(right));
       if (n < k) svg("line", { x1, y1, x2: x, y2: y, stroke: "var(--lf-pale)", "stroke-width": 1.5 }, rays);
     });
   }
@@ -190,13 +194,13 @@ export function create(stage, figure) {
     const measures = {
       recall_at_1: ["Recall@1", "is the nearest right?"],
       recall_at_k: [`Recall@${k}`, k === 1 ? "is the nearest right?" : `is one of ${k} right?`],
-      r_precision: ["R-Precision", `how many of ${mine.mates} are?`],
+      r_precision: ["R-Precision", `how many of ${mine.mates} are right?`],
       map_at_r: ["MAP@R", "are they in front?"],
     };
     Object.entries(measures).forEach(([name, [label, question]], n) => {
       const y = 44 + LINE * n;
       text(table, TABLE, y + 2, label, { style: "font-weight: 600" });
-      text(table, TABLE + 86, y + 2, question, { class: "lf-pale" });
+      text(table, TABLE + 96, y + 2, question, { class: "lf-pale" });
       bar(y + 9, mine.scores[name], "var(--lf-push)");
       bar(y + 22, all[name], "var(--lf-pale)");
     });
@@ -216,7 +220,7 @@ export function create(stage, figure) {
 
   function showRanking() {
     strip.replaceChildren();
-    tile(QUERY, query, "asks", { stroke: "var(--lf-ink)", "stroke-width": 3 });
+    tile(QUERY, query, "asks", ASKS);
     mine.order.forEach((row, n) => {
       const right = mine.hits[n];
       tile(FIRST + PITCH * n, row, right ? `${n + 1} ✓` : `${n + 1} ✗`, mark(right));
