@@ -132,12 +132,7 @@ def main(shots=None, *names):
     written(folder / "run.ipynb", *waiting, tags=["parameters"])
     Image.new("RGB", (30, 20), (214, 39, 40)).save(folder / "ask.png")  # matplotlib's fourth colour
     (folder / "bad.png").write_text("no picture")
-    shutil.copytree(browser_live.root / "nbs", folder / "nbs", symlinks=True)
-    for name in (
-        "pyproject.toml",
-        "settings.ini",
-    ):  # a notebook's last cell exports beside the copy
-        shutil.copy(browser_live.root / name, folder)
+    copy_project(folder)
     server, port = serve(folder)
     try:
         with sync_playwright() as p:
@@ -149,6 +144,14 @@ def main(shots=None, *names):
         server.wait()
     print(f"{sum(done)} passed, {len(done) - sum(done)} failed; screenshots in {shots}")
     return int(not all(done))
+
+
+def copy_project(folder):
+    "What notebooks look for beside themselves; the last cell of many exports into the copy."
+    for name in ("nbs", "hier_nb"):
+        shutil.copytree(browser_live.root / name, folder / name, symlinks=True)
+    for name in ("pyproject.toml", "settings.ini"):
+        shutil.copy(browser_live.root / name, folder)
 
 
 def serve(folder):

@@ -186,12 +186,24 @@ def plot_differences(
     looks = dict(fmt="o", color="#0072B2", ecolor="#56B4E9", capsize=3, ms=4)
     ax.axvline(0, color="k", lw=0.8)
     ax.errorbar(middle, rows, xerr=reach, **looks)
-    ax.set_yticks(rows, [str(method) for method in differences.index])
+    ax.set_yticks(rows, _method_labels(differences.index))
     pairs = f"interval over {int(differences['pairs'].min())} pairs"
     ax.set_xlabel(f"difference to the baseline{', ' + unit if unit else ''} ({pairs})")
     ax.set_ylim(-0.6, n - 0.4)
     ax.spines[["top", "right", "left"]].set_visible(False)
     return ax
+
+
+def _method_labels(index):  # "b"; of several columns "loss=MS, lr=0.001"
+    if index.nlevels == 1:
+        return [str(method) for method in index]
+    return [_label_of_settings(zip(index.names, method)) for method in index]
+
+
+def _label_of_settings(settings):  # (column, value) of each; what the recipe says is left out
+    set_here = [(name, value) for name, value in settings if value is not None and value == value]
+    label = ", ".join(f"{name}={_four_digits(value)}" for name, value in set_here)
+    return label or "as the recipe says"
 
 # %% ../nbs/62_compare.ipynb #bf1014e6
 def save_table(

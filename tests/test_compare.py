@@ -2,10 +2,11 @@
 
 import json
 
+import pandas as pd
 import pytest
 import torch
 
-from hier_nb.compare import collect, measure_run
+from hier_nb.compare import collect, measure_run, paired_differences, plot_differences
 from hier_nb.config import make_config
 from hier_nb.embeddings import Embeddings
 from hier_nb.files import write_json
@@ -57,3 +58,19 @@ def test_measured_later_by_its_own_dataset(grid):
         assert name in runs, list(runs)
     again = collect(grid, lambda run: 1 / 0, progress=False)  # read, not computed again
     assert again["map_at_r"][0] == runs["map_at_r"][0]
+
+
+def labels_of(runs, by, baseline):
+    ax = plot_differences(paired_differences(runs, "v", by, baseline))
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+def test_methods_in_a_figure_are_named():
+    "One column by its value; of several each is named, and what the recipe says is left out."
+    methods = [("MS", 0.0, 1e-4), ("MS", 0.25, 1e-4), ("PA", 0.5, None), (None, None, None)]
+    rows = [(*method, seed, seed / 3) for method in methods for seed in (0, 1, 2)]
+    runs = pd.DataFrame(rows, columns=["loss", "hier_weight", "lr", "seed", "v"])
+    found = labels_of(runs, ["loss", "hier_weight", "lr"], ("MS", 0.0, 1e-4))
+    expected = ["loss=MS, hier_weight=0.25, lr=0.0001", "loss=PA, hier_weight=0.5"]
+    assert found == [*expected, "as the recipe says"]
+    assert labels_of(runs[3:9], "loss", "MS") == ["PA"]
