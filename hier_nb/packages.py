@@ -152,6 +152,7 @@ def fetch_renderer() -> Path:
 def fetch_cli():
     "`hier-nb-fetch`: get what the explorer draws faster with."
     try:
-        print(f"{renderer} is in {fetch_renderer()}")
+        fetch_renderer()
+        print(f"{renderer} is there: the explorer may draw by it")
     except (OSError, ValueError) as error:
         print(f"The explorer will draw by the browser's own canvas: {error}")
