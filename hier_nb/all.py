@@ -10,7 +10,7 @@ from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
 from . import models, export, losses, triplets, hierarchy
-from . import retrieval, tree, metrics, plots, explorer
+from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer
 from . import distributed, config, trainer, training
 from . import notebooks, runs, compare
 from .geometry import *
@@ -32,8 +32,10 @@ from .triplets import *
 from .hierarchy import *
 from .retrieval import *
 from .tree import *
+from .tree_layout import *
 from .metrics import *
 from .plots import *
+from .scene import *
 from .explorer import *
 from .distributed import *
 from .config import *
@@ -48,7 +50,7 @@ modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
     *(models, export, losses, triplets, hierarchy),
-    *(retrieval, tree, metrics, plots, explorer),
+    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
 ]

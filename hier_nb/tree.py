@@ -323,16 +323,60 @@ def cut_tree(
     tree: nx.DiGraph,  # from `build_tree`
     depth: int | None = None,  # edges below the root where the cut goes through
     n_clusters: int | None = None,  # or: this many; the largest is split until there are enough
+    *,
+    height: float | None = None,  # or: a straight line through the dendrogram
+    purity: float | None = None,  # or: split until the commonest group has this share, from 0 to 1
+    e: Embeddings | None = None,  # for purity: what the tree was built from, with labels
+    level: str | None = None,  # for purity: of the taxonomy; None: the classes
 ) -> Tensor:  # cluster of each sample, 0, 1, … , (N,)
-    "Clusters of the samples."
-    if (depth is None) == (n_clusters is None):
-        raise ValueError("A cut needs a depth or a number of clusters.\nPass one of the two.")
+    "Clusters of the samples. Raises ValueError unless there is one rule, and for a height in a tree without heights."
+    rules = dict(depth=depth, n_clusters=n_clusters, height=height, purity=purity)
+    given = [name for name, value in rules.items() if value is not None]
+    if len(given) != 1:
+        raise ValueError(
+            f"A cut needs one rule, not {len(given)}.\nPass one of depth, n_clusters, height and purity."
+        )
     arrays = tree_arrays(tree)
     if depth is not None:
-        kept = node_depths(arrays.parent) <= max(depth, 0)
+        found = _first_above(arrays, node_depths(arrays.parent) <= max(depth, 0))
+    elif n_clusters is not None:
+        found = _first_above(arrays, _largest_first(arrays, n_clusters))
+    elif height is not None:
+        found = _below_the_line(arrays, _heights(tree, arrays) > height)
     else:
-        kept = _largest_first(arrays, n_clusters)
-    return _first_above(arrays, kept).unique(return_inverse=True)[1]
+        found = _below_the_line(arrays, _purities(arrays, e, level) < purity)
+    return found.unique(return_inverse=True)[1]
+
+
+def _heights(tree, arrays):  # of all nodes; proxies and samples are below every line
+    given = [tree.nodes[node].get("height", -math.inf) for node in arrays.nodes]
+    if max(given) == -math.inf and len(given) > 1:
+        raise ValueError(
+            "This tree has no heights.\nCut it by depth or n_clusters, or build it by rule='lca' or 'linkage'."
+        )
+    return torch.tensor(given, dtype=torch.double)
+
+
+def _purities(arrays, e, level):  # share of the commonest group below each node, (M,)
+    if e is None:
+        raise ValueError("A cut by purity needs labels.\nPass e, what the tree was built from.")
+    e.need("labels", *(["taxonomy"] if level is not None else []))
+    check_samples(arrays, e)
+    labels = e.labels.cpu()
+    groups = labels if level is None else e.taxonomy.ids(level)[labels]
+    counts = leaf_counts(arrays, groups.unique(return_inverse=True)[1])
+    return counts.max(1).values / counts.sum(1).clamp_min(1)
+
+
+def _below_the_line(arrays, opened):  # the highest node above each sample that is not split, (N,)
+    depth = node_depths(arrays.parent)
+    for level in range(1, int(depth.max()) + 1):  # what is below a whole node is whole
+        nodes = (depth == level).nonzero().squeeze(1)
+        opened[nodes] &= opened[arrays.parent[nodes]]
+    at = arrays.leaves.clone()
+    while (up := (arrays.parent[at] >= 0) & ~opened[arrays.parent[at]]).any():
+        at = torch.where(up, arrays.parent[at], at)
+    return at
 
 
 def _first_above(arrays, kept):  # the first node from each sample up that is kept, (N,)

@@ -60,4 +60,5 @@ def test_explorer_counts_classes_not_labels():
     widget = explore(Embeddings(x, Ball(), far_apart), on_map=on_map)
     names = [f"class {30_000_000 * k - 60_000_000}" for k in range(CLASSES)]
     assert widget.meta["class_names"] == names
-    assert np.frombuffer(widget.labels, np.int32).tolist() == labels.tolist()
+    kind, start, count = widget.meta["arrays"]["labels"]
+    assert np.frombuffer(widget.data, f"<{kind}", count, start).tolist() == labels.tolist()

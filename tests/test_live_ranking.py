@@ -69,8 +69,7 @@ out.found = rankings.map((levels) => scores(levels, top, names, k));
     for name, values in expected.items():
         got = [float("nan") if each[name] is None else each[name] for each in found]
         got = torch.tensor(got, dtype=torch.double)
-        tolerance = 1e-7 if name == "h_ap" else 1e-9  # Python divides H-AP's relevance in float32
-        assert torch.allclose(got, values, rtol=0, atol=tolerance, equal_nan=True), name
+        assert torch.allclose(got, values, rtol=0, atol=1e-12, equal_nan=True), name
 
 
 @needs_node

@@ -1,5 +1,6 @@
 "Rankings and trees against slow definitions, other libraries, and what chance gives."
 
+import math
 import warnings
 
 import numpy as np
@@ -91,6 +92,25 @@ def test_ndcg_as_scikit_learn_has_it():
     gains = (2.0**levels - 1).numpy()
     theirs = ndcg_score(gains, -np.arange(30)[None].repeat(50, 0))
     assert abs(theirs - ranking_scores(levels, 3)["ndcg"].mean()) < 1e-9
+
+
+def test_thirds_are_double():
+    "MAP@R, H-AP and NDCG to the last digits, where a third or 2^30 shows what float32 would lose."
+    line = torch.arange(8.0)[:, None]
+    query = Embeddings(line[:1], Flat(), [1])
+    gallery = Embeddings(line[1:], Flat(), [0, 0, 1, 1, 0, 1, 0])
+    by_class = query_scores(query, (1,), gallery=gallery)
+    assert abs(by_class["map_at_r"].item() - 1 / 9) < 1e-15
+    assert abs(by_class["r_precision"].item() - 1 / 3) < 1e-15
+    graded = ranking_scores(
+        torch.tensor([[1, 1, 0, 1, 2]]), 2
+    )  # a third of a half for each of three
+    by_hand = (1 / 6 + 2 / 6 / 2 + 3 / 6 / 4 + (1 + 3 / 6) / 5) / 1.5
+    assert abs(graded["h_ap"].item() - by_hand) < 1e-15
+    many = ranking_scores(torch.tensor([[29, 30]]), 30)["ndcg"].item()
+    first, second = 2.0**29 - 1, 2.0**30 - 1
+    third = 1 / math.log2(3)
+    assert abs(many - (first + second * third) / (second + first * third)) < 1e-15
 
 
 def test_taxonomy_scores_of_galleries_and_blocks(tree_like):
@@ -225,7 +245,7 @@ def test_taxonomies_with_holes(tree_like):
     with pytest.warns(UserWarning, match="12 of 192 pictures are left out"):
         report = hierarchy_report(changed(e, proxies=e.proxies[:1], taxonomy=holes))
     by_radius = report["trees"]["proxies, by radius"]  # one proxy resolves nothing
-    assert abs(by_radius["triplets"] - 1 / 3) < 1e-6
+    assert abs(by_radius["triplets"] - 1 / 3) < 1e-12
     with pytest.raises(ValueError, match="No class of these pictures has a path"):
         hierarchy_report(changed(e, labels=e.labels * 0, taxonomy=holes))
     with pytest.raises(ValueError, match="is not in the taxonomy"):

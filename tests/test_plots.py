@@ -264,19 +264,21 @@ def test_what_is_needed_is_asked_for(call, what):
 # ---- the explorer
 
 
-def array(data, dtype):
-    return np.frombuffer(data, dtype)
+def array(widget, name):
+    "An array as the browser reads it."
+    kind, start, count = widget.meta["arrays"][name]
+    return np.frombuffer(widget.data, f"<{kind}", count, start)
 
 
 def test_labels_without_names_are_numbered():
     e = Embeddings(Ball()(vectors), Ball(), labels * 2**40 - 7)
-    w = explore(e)
+    w = explore(e, layouts="tree")
     assert w.meta["class_names"] == [f"class {k * 2**40 - 7}" for k in range(CLASSES)]
-    assert (array(w.labels, np.int32) == labels.numpy()).all()
+    assert (array(w, "labels") == labels.numpy()).all()
 
 
 def test_a_taxonomy_without_names_of_classes():
-    w = explore(Embeddings(Ball()(vectors), Ball(), labels, taxonomy=kinds))
+    w = explore(Embeddings(Ball()(vectors), Ball(), labels, taxonomy=kinds), layouts="tree")
     assert w.meta["class_names"] == [f"class {k}" for k in range(CLASSES)]
     assert w.meta["levels"][0]["ids"] == [0, 0, 1, 1, 2, 2]
 
@@ -284,11 +286,11 @@ def test_a_taxonomy_without_names_of_classes():
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_the_explorer_shows_the_numbers_of_the_space(space):
     e = embeddings(space)
-    w = explore(e, k=4)
-    near = torch.tensor(array(w.neighbors, np.int32)).long().view(N, 4)
+    w = explore(e, k=4, layouts="tree")
+    near = torch.tensor(array(w, "0/neighbors")).long().view(N, 4)
     assert torch.equal(near, e.index().search(None, 4)[1])
-    np.testing.assert_allclose(array(w.depth, np.float32), space.depth(e.points), rtol=1e-5)
-    assert (array(w.wrong, np.uint8) == (labels[near[:, 0]] != labels).numpy()).all()
+    np.testing.assert_allclose(array(w, "0/depth"), space.depth(e.points), rtol=1e-5)
+    assert (array(w, "0/wrong") == (labels[near[:, 0]] != labels).numpy()).all()
 
 
 def test_places_and_nodes_are_those_of_the_map_whatever_its_curvature():
@@ -296,21 +298,18 @@ def test_places_and_nodes_are_those_of_the_map_whatever_its_curvature():
     m = map_to_disk(e)
     half = Embeddings(m.points * 2, Ball(c=0.25, clip_radius=None))
     a, b = explore(e, on_map=m), explore(e, on_map=half)
-    for name in ("points", "nodes"):
-        np.testing.assert_allclose(
-            array(getattr(a, name), np.float32), array(getattr(b, name), np.float32), atol=1e-6
-        )
-    np.testing.assert_allclose(
-        array(a.points, np.float32).reshape(N, 2), m.points.numpy(), atol=1e-6
-    )
+    for name in ("0/points/your map", "0/nodes/your map"):
+        np.testing.assert_allclose(array(a, name), array(b, name), atol=1e-6)
+    places = array(a, "0/points/your map").reshape(N, 2)
+    np.testing.assert_allclose(places, m.points.numpy(), atol=1e-6)
 
 
 def test_a_random_part_keeps_its_rows():
     e = embeddings()[10:]
-    w = explore(e, n_samples=20)
-    rows = array(w.rows, np.int32)
+    w = explore(e, n_samples=20, layouts="tree")
+    rows = array(w, "rows")
     assert len(rows) == 20 and rows.min() >= 10 and (np.diff(rows) > 0).all()
-    assert (array(w.labels, np.int32) == labels[rows].numpy()).all()
+    assert (array(w, "labels") == labels[rows].numpy()).all()
     assert w.meta["paths"] == [f"{row}.png" for row in rows]
 
 
@@ -320,7 +319,7 @@ def test_the_model_must_live_where_the_embeddings_do():
 
     pictures.transform = lambda image: image.float()
     with pytest.raises(ValueError) as error:
-        explore(embeddings(), model=Model(2, 2))
+        explore(embeddings(), model=Model(2, 2), layouts="tree")
     sentence(error, "Ball(c=0.2")
 
 

@@ -5,6 +5,7 @@
 
 export const TAU = 2 * Math.PI;
 export const IDENTITY = [1, 0, 0, 0];
+const FURTHEST = 0.99999; // from the centre that one may go
 
 function normalized([ar, ai, br, bi]) {
   const length = Math.sqrt(Math.max(1e-300, ar * ar + ai * ai - br * br - bi * bi));
@@ -55,15 +56,13 @@ export function within(x, y, most = 0.97) {
   return r > most ? [(x * most) / r, (y * most) / r] : [x, y];
 }
 
-// From one view to another: e in [0, 1] -> an isometry. What will be at the centre goes there straight ahead.
-export function flightPath(from, goal) {
-  const [x, y] = apply(from, ...apply(inverse(goal), 0, 0));
-  const start = within(x, y, 0.9999);
-  const distance = Math.atanh(Math.min(0.9999, Math.hypot(x, y)));
-  return (e) => {
-    const k = Math.tanh(distance * (1 - e)) / Math.max(1e-12, Math.hypot(x, y));
-    return compose(translation(...start, x * k, y * k), from);
-  };
+// The point at the part e in [0, 1] of the way from one point to another.
+export function wayPoint(from, to, e) {
+  const there = apply(translation(...from, 0, 0), ...to);
+  const r = Math.hypot(...there);
+  if (r < 1e-12) return from;
+  const k = Math.tanh(e * Math.atanh(Math.min(r, 1 - 1e-12))) / r;
+  return apply(translation(0, 0, ...from), there[0] * k, there[1] * k);
 }
 
 // The geodesic between two points, part of a circle that meets the border at right angles:
@@ -108,19 +107,23 @@ export function insideRing(ring, x, y) {
   return inside;
 }
 
-// What part of the disk is seen: an isometry, then a magnified and shifted picture of the disk.
+// What part of the disk is seen. The point `middle` of the disk is moved to the centre, by
+// z -> (z - m) / (1 - conj(m) z); nothing turns around it. Then the disk is magnified about its centre.
 export class View {
   constructor() {
-    this.isometry = IDENTITY;
+    this.middle = [0, 0];
     this.scale = 1;
-    this.offset = [0, 0]; // of the disk's centre from the canvas's, in pixels
     this.side = 0; // of the square canvas, in pixels
+  }
+
+  get isometry() {
+    return normalized([1, 0, -this.middle[0], -this.middle[1]]);
   }
 
   // The disk on the canvas, in pixels.
   frame() {
     const half = this.side / 2;
-    return { x: half + this.offset[0], y: half + this.offset[1], radius: (half - 6) * this.scale };
+    return { x: half, y: half, radius: (half - 6) * this.scale };
   }
 
   // A point of the disk -> pixels.
@@ -141,29 +144,35 @@ export class View {
     return apply(inverse(this.isometry), ...this.drawnAt(X, Y));
   }
 
+  // A point of the disk comes to a place of the screen.
+  hold(point, X, Y) {
+    const [ar, , br, bi] = translation(...point, ...this.drawnAt(X, Y));
+    this.middle = within(-br / ar, -bi / ar, FURTHEST);
+  }
+
   // What is under the first place of the screen comes under the second.
   drag(from, to) {
-    this.isometry = compose(translation(...this.drawnAt(...from), ...this.drawnAt(...to)), this.isometry);
+    this.hold(this.pointAt(...from), ...to);
   }
 
   shift(dx, dy) {
-    this.isometry = compose(translation(0, 0, dx, dy), this.isometry);
+    const { x, y, radius } = this.frame();
+    this.drag([x, y], [x + dx * radius, y - dy * radius]);
   }
 
   // The place (X, Y) of the screen stays where it is.
   zoom(factor, X, Y) {
-    const scale = Math.min(60, Math.max(0.6, this.scale * factor));
-    const k = scale / this.scale;
-    const [x, y] = [X - this.side / 2, Y - this.side / 2];
-    this.offset = [x - (x - this.offset[0]) * k, y - (y - this.offset[1]) * k];
-    this.scale = scale;
+    const point = this.pointAt(X, Y);
+    this.scale = Math.min(60, Math.max(0.6, this.scale * factor));
+    this.hold(point, X, Y);
   }
 
-  // Every point (x, y, x, y, …) through the view, once a frame: `apply` written out.
-  project(points, X, Y) {
+  // Points (x, y, x, y, …) through the view: `apply` written out. Of all, or of the numbers in `some`.
+  project(points, X, Y, some = null, count = X.length) {
     const [ar, ai, br, bi] = this.isometry;
     const { x: x0, y: y0, radius } = this.frame();
-    for (let i = 0; i < X.length; i++) {
+    for (let n = 0; n < count; n++) {
+      const i = some ? some[n] : n;
       const x = points[2 * i];
       const y = points[2 * i + 1];
       const topX = ar * x - ai * y + br;
@@ -174,5 +183,12 @@ export class View {
       X[i] = x0 + (topX * bottomX + topY * bottomY) * q;
       Y[i] = y0 - (topY * bottomX - topX * bottomY) * q;
     }
+  }
+
+  // How many pixels long a short step of hyperbolic length 1 is at a place of the screen.
+  unitAt(X, Y) {
+    const { x, y, radius } = this.frame();
+    const square = ((X - x) ** 2 + (Y - y) ** 2) / (radius * radius);
+    return Math.max(0, ((1 - square) / 2) * radius);
   }
 }
