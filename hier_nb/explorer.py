@@ -31,7 +31,7 @@ from .files import write_atomic
 from .live import frame, has_kernel, join_modules, read_static
 from .packages import renderer_source
 from .pictures import read_image
-from .scene import Scene, Shown, build_scene, open_embeddings, small_picture
+from .scene import Scene, Shown, as_webp, build_scene, open_embeddings, small_picture
 from .spaces import check_same_space
 
 # %% ../nbs/47_explorer.ipynb #bea17d75
@@ -43,9 +43,7 @@ class Explorer(anywidget.AnyWidget):
     data = traitlets.Bytes().tag(sync=True)  # all arrays of the scene, one behind the other
     atlas = traitlets.Bytes().tag(sync=True)  # pictures as tiles of one
     meta = traitlets.Dict().tag(sync=True)  # names, colours, and where the arrays begin
-    renderer = traitlets.Unicode().tag(
-        sync=True
-    )  # a library that draws many dots; "": the browser's canvas
+    renderer = traitlets.Unicode().tag(sync=True)  # a library that draws dots; "": the canvas does
     selection = traitlets.List(traitlets.Int()).tag(sync=True)  # dataset rows marked in the browser
     focus = traitlets.List(traitlets.Int()).tag(sync=True)  # dataset rows to mark, from Python
     view = traitlets.Dict().tag(sync=True)  # what one looks at; may be set from Python, too
@@ -219,9 +217,7 @@ def _answer_pictures(self: Explorer, message, _, most=300):  # rows of the scene
         return
     files = []
     for n in wanted:
-        file = io.BytesIO()
-        small_picture(e, n, self.meta["tile"]).convert("RGB").save(file, "WEBP", quality=82)
-        files.append(file.getvalue())
+        files.append(as_webp(small_picture(e, n, self.meta["tile"])))
     self.send(dict(kind="pictures", rows=wanted), files)
 
 # %% ../nbs/47_explorer.ipynb #fff9f072

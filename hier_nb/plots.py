@@ -32,6 +32,7 @@ from .spaces import Ball, Space
 from hier_nb.tree import (
     build_tree,
     check_samples,
+    leaf_counts,
     name_nodes,
     nearest_proxy,
     proxy_parents,
@@ -469,6 +470,10 @@ def _draw_thumbnails(ax, m, n, clear=0.085):
         draw_picture(ax, image, m.points[row].tolist(), zoom=0.2 * 96 / image.shape[0])
 
 # %% ../nbs/45_plots.ipynb #3f6e65c9
+def _own_tree(m):  # that was laid out with the samples; None: their places came first
+    return getattr(m, "placed", None)
+
+
 def place_nodes(
     m: Embeddings,  # samples on a disk
     tree,  # of the same samples, from `build_tree`
@@ -478,7 +483,7 @@ def place_nodes(
     c = m.space.c
     arrays = tree_arrays(tree)
     check_samples(arrays, m)
-    own = getattr(m, "placed", None)
+    own = _own_tree(m)
     if own is not None and own.nodes == arrays.nodes and torch.equal(own.parent, arrays.parent):
         return own
     parent, leaves, nodes = arrays
@@ -541,7 +546,7 @@ def plot_insets(
     corners = [(0, 2), (0, 3), (1, 2), (1, 3)]
     for corner, mark, node in zip(corners, "abcd", chosen):
         ax = fig.add_subplot(grid[corner])
-        reach = radius if getattr(m, "placed", None) is None else _reach(m, placed, node)
+        reach = radius if _own_tree(m) is None else _reach(m, placed, node)
         _draw_from_near(ax, m, placed, node, reach * _border(m.space), thumbnails)
         ax.set_title(f"{mark}  {_title(tree, placed.nodes[node])}", fontsize=8)
         _draw_mark(whole, mark, placed.at[node].tolist())
@@ -605,9 +610,7 @@ def _legend_below(fig, ax):  # an axis's legend becomes the figure's
     )
 
 # %% ../nbs/45_plots.ipynb #c7377f1c
-def _reach(
-    m, placed, node
-):  # radius of a circle, as part of the disk's, that shows what is below a node
+def _reach(m, placed, node):  # part of the disk's radius, so that one sees what is below a node
     at, below = torch.arange(len(placed.parent)), torch.zeros(len(placed.parent), dtype=torch.bool)
     while (at >= 0).any():
         below |= at == node
@@ -632,7 +635,7 @@ def _draw_from_near(ax, m, placed, node, radius, thumbnails):  # a circle around
     ax.scatter(*near_tree.at[inner].T, s=10, c="k", lw=0, zorder=1)
     for collection in ax.collections:
         collection.set_clip_path(circle)
-    seen = near_map.points.norm(dim=1) < (0.8 if getattr(m, "placed", None) is None else 1) * radius
+    seen = near_map.points.norm(dim=1) < (0.8 if _own_tree(m) is None else 1) * radius
     if seen.any():
         _draw_thumbnails(ax, near_map[seen], thumbnails, clear=0.26 * radius / _border(space))
 
@@ -671,11 +674,10 @@ def plot_dendrogram(
 
 
 def _largest_branches(tree, n_clusters):  # nodes -> their drawn children, in order of depth first
-    def size_of(node):
-        return sum(kind == "sample" for kind, _ in descendants(tree, node))
-
-    root = next(node for node in tree if tree.in_degree(node) == 0)
-    sizes = {node: size_of(node) for node in tree if node[0] != "sample"}
+    arrays = tree_arrays(tree)
+    counts = leaf_counts(arrays, torch.zeros_like(arrays.leaves))[:, 0].tolist()
+    sizes = {node: count for node, count in zip(arrays.nodes, counts) if node[0] != "sample"}
+    root = arrays.nodes[int(arrays.parent.argmin())]
     opened, ends = {}, [root]
     while len(ends) < n_clusters:
         ready = [node for node in ends if any(child in sizes for child in tree[node])]
@@ -692,9 +694,7 @@ def _largest_branches(tree, n_clusters):  # nodes -> their drawn children, in or
     }
 
 
-def _drawn_heights(
-    tree, drawn
-):  # of the nodes that are drawn; ends without a height stand at the lowest
+def _drawn_heights(tree, drawn):  # of nodes; the ends stand below the lowest join
     given = {node: tree.nodes[node].get("height") for node in drawn}
     known = [height for height in given.values() if height is not None]
     if not known:
@@ -710,12 +710,10 @@ def _label_ends(ax, e, tree, ends, pictures):
         shown = samples[:: max(1, len(samples) // max(pictures, 1))][:pictures]
         if e.dataset is not None:
             for column, sample in enumerate(shown):
-                image = OffsetImage(picture(e, sample), zoom=17 / picture(e, sample).shape[0])
+                image = picture(e, sample)
                 at = (1.025 + 0.045 * column, row)
-                box = AnnotationBbox(
-                    image, at, xycoords=beside, frameon=False, annotation_clip=False
-                )
-                ax.add_artist(box)
+                where = dict(xycoords=beside, annotation_clip=False)
+                draw_picture(ax, image, at, 17 / image.shape[0], **where)
         start = 1.03 + 0.045 * (len(shown) if e.dataset is not None else 0)
         text = f"{_title(tree, node).split(', ')[0]} ({len(samples)})"
         ax.text(start, row, text, transform=beside, va="center", fontsize=8)

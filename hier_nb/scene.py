@@ -28,7 +28,7 @@ from .neighbors import Index
 from .pictures import ImageDataset, ImageFiles
 from .plots import class_colors, map_to_disk, picture, place_nodes, random_rows
 from .tree import build_tree, name_nodes, nearest_proxy
-from .tree_layout import collapse_tree, layout_tree, unit_disk
+from .tree_layout import PlacedTree, collapse_tree, layout_tree, unit_disk
 
 # %% ../nbs/46_scene.ipynb #9ba4c1af
 @dataclass
@@ -104,6 +104,7 @@ class Branches(NamedTuple):
     "The inner nodes of a tree, those with samples below them."
 
     tree: nx.DiGraph
+    placed: PlacedTree  # the tree laid out by itself
     inner: Tensor  # which nodes of the tree's list, (M,)
     parent: Tensor  # (M,); −1 for the root
     home: Tensor  # each sample's node, (N,); −1: there is no tree
@@ -123,6 +124,7 @@ def _branches(e, tree) -> Branches:
     angle = torch.atan2(samples[:, 1], samples[:, 0]) % (2 * math.pi)
     return Branches(
         tree,
+        placed,
         inner,
         parent,
         number[placed.parent[placed.is_sample]],
@@ -168,39 +170,29 @@ def _children_first(parent):
         order.extend(children[node])
     return order[::-1]
 
-
-def _no_branches(n):
-    nothing = torch.zeros(0, dtype=torch.long)
-    return Branches(
-        None, nothing, nothing, torch.full((n,), -1), [], torch.zeros(0), torch.arange(n)
-    )
-
 # %% ../nbs/46_scene.ipynb #ae24aeb6
 def _places(shown, branches, layout, on_map, seed):  # of samples and nodes, (N, 2) and (M, 2)
     e = shown.e
     if layout == "your map":
-        places = _check_map(on_map, shown)
+        places = on_map[shown.chosen]
     elif layout == "tree":
-        placed = layout_tree(branches.tree, e)
+        placed = branches.placed
         return placed.at[placed.is_sample], placed.at[branches.inner]
     elif len(e) < 4:  # too few for UMAP
         places = torch.zeros(len(e), 2).double()
     else:
         places = map_to_disk(e, layout, tree=branches.tree, seed=seed).points
-    if branches.tree is None:
-        return places, torch.zeros(0, 2)
     return places, place_nodes(Embeddings(places, unit_disk), branches.tree).at[branches.inner]
 
 
-def _check_map(on_map, shown):  # -> places on the unit disk, (N, 2)
-    n = len(shown.chosen) if len(shown.chosen) == len(on_map) else int(shown.chosen.max()) + 1
-    if on_map.space.kind != "ball" or on_map.dim != 2 or len(on_map) < n:
+def _check_map(on_map, n):  # -> places on the unit disk, (n, 2)
+    if on_map.space.kind != "ball" or on_map.dim != 2 or len(on_map) != n:
         raise ValueError(
             f"on_map has {len(on_map)} points of {on_map.dim} dimensions in {on_map.space}, for {n} embeddings.\n"
             "Pass one place on a disk per row: map_to_disk(e)."
         )
     places = on_map.points.cpu().double() * math.sqrt(on_map.space.c)
-    return project(places[shown.chosen], unit_disk.c)
+    return project(places, unit_disk.c)
 
 
 def _check_layouts(layouts):
@@ -222,7 +214,7 @@ class Coloring(NamedTuple):
     values: Tensor | None = None  # the numbers, (N,)
 
 
-def _colorings(shown, columns):
+def _colorings(shown, columns, n):  # n: of so many samples, a part is shown
     e = shown.e
     levels = e.taxonomy.levels if e.taxonomy is not None else ()
     found = [
@@ -234,7 +226,7 @@ def _colorings(shown, columns):
         found.append(_by_numbers("radius", shown.depth))
     found.append(_by_error(shown.wrong))
     for name, column in (columns or {}).items():
-        found.append(_by_column(name, column, shown.chosen))
+        found.append(_by_column(name, _check_column(name, column, n)[shown.chosen.numpy()]))
     return found
 
 
@@ -264,14 +256,17 @@ def _by_error(wrong):
     return Coloring("error", "groups", wrong.long(), ["#56b4e9", "#d55e00"], names)
 
 
-def _by_column(name, column, chosen):
+def _check_column(name, column, n):
     column = np.asarray(column)
-    if column.ndim != 1 or len(column) <= int(chosen.max()):
+    if column.shape != (n,):
         raise ValueError(
-            f"The column {name!r} has the shape {column.shape}, for {int(chosen.max()) + 1} embeddings or more.\n"
+            f"The column {name!r} has the shape {column.shape}, for {n} embeddings.\n"
             "Pass one word or number for each."
         )
-    column = column[chosen.numpy()]
+    return column
+
+
+def _by_column(name, column):
     if column.dtype.kind in "fiu":
         return _by_numbers(name, torch.from_numpy(column.astype(np.float64)))
     names, groups = np.unique(column.astype(str), return_inverse=True)
@@ -282,8 +277,6 @@ def _order(shown, branches, seed):  # all samples, representatives first, (N,)
     e = shown.e
     n = len(e)
     mixed = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-    if branches.tree is None:
-        return mixed
     chosen = []
     below = _samples_below(branches)
     for node in _children_first(branches.parent)[::-1]:
@@ -320,9 +313,7 @@ class Tiles(NamedTuple):
     count: int  # the first so many of the order
 
 
-def _paste_tiles(
-    e, order, tile, n_tiles, most=16_000
-):  # browsers draw no larger picture than about this
+def _paste_tiles(e, order, tile, n_tiles, most=16_000):  # no browser draws many more pixels
     if e.dataset is None:
         return Tiles(b"", "", 1, 0)
     count = min(len(order), n_tiles)
@@ -340,10 +331,10 @@ def _paste_tiles(
             left, top = n % columns * tile, n // columns * tile
             sheet.paste(image, (left + (tile - image.width) // 2, top + (tile - image.height) // 2))
     _warn_of_missing(missing, count)
-    return Tiles(_as_webp(sheet), "image/webp", columns, count)
+    return Tiles(as_webp(sheet), "image/webp", columns, count)
 
 
-def _as_webp(image):
+def as_webp(image) -> bytes:
     out = io.BytesIO()
     image.save(out, "WEBP", quality=82, method=2)
     return out.getvalue()
@@ -396,12 +387,13 @@ def build_scene(
         check_ks(count, name=name)
     layouts = _check_layouts(layouts)
     if on_map is not None:
+        on_map = _check_map(on_map, len(e))
         layouts = ("your map", *(layout for layout in layouts if layout == "tree"))
     runs = [e] if beside is None else [e, _check_same_samples(e, beside)]
     all_shown = [_choose(run, n_samples, k, seed) for run in runs]
     all_branches = [_branches_of(shown.e, rule, n_nodes, seed) for shown in all_shown]
     shown, branches = all_shown[0], all_branches[0]
-    colorings = _colorings(shown, columns)
+    colorings = _colorings(shown, columns, len(e))
     if beside is not None:
         colorings.append(_by_numbers("neighbours lost", _neighbors_lost(*all_shown)))
     order = _order(shown, branches, seed)

@@ -313,10 +313,14 @@ def _class_name(e, label):
 
 
 def _commonest(arrays, kind):  # the largest group below every node, and the share it holds
-    counts = leaf_counts(arrays, kind.groups)
-    most, group = counts.max(1)
-    shares = most / counts.sum(1)  # NaN where no sample is
+    group, shares = _largest_groups(arrays, kind.groups)
     return list(zip([kind.names[g] for g in group.tolist()], shares.tolist()))
+
+
+def _largest_groups(arrays, groups):  # below every node: which, and the share it holds, both (M,)
+    counts = leaf_counts(arrays, groups)
+    most, group = counts.max(1)
+    return group, most / counts.sum(1)  # NaN where no sample is
 
 # %% ../nbs/42_tree.ipynb #7b12b470
 def cut_tree(
@@ -364,8 +368,7 @@ def _purities(arrays, e, level):  # share of the commonest group below each node
     check_samples(arrays, e)
     labels = e.labels.cpu()
     groups = labels if level is None else e.taxonomy.ids(level)[labels]
-    counts = leaf_counts(arrays, groups.unique(return_inverse=True)[1])
-    return counts.max(1).values / counts.sum(1).clamp_min(1)
+    return _largest_groups(arrays, groups.unique(return_inverse=True)[1])[1]
 
 
 def _below_the_line(arrays, opened):  # the highest node above each sample that is not split, (N,)

@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 from .checks import check_ks
 from .embeddings import Embeddings
+from .metrics import common_ancestor, taxonomy_height
 from .neighbors import knn
+from .retrieval import level_ids
 from .spaces import Ball
 from .tree import check_samples, node_depths, sum_up, tree_arrays
 
@@ -279,8 +281,7 @@ def _along(out, fence, passed, turned):
 # %% ../nbs/44_tree_layout.ipynb #642d5ef9
 def layout_tree(
     tree: nx.DiGraph,  # from `build_tree`
-    e: Embeddings
-    | None = None,  # what it was built from: relatives that look alike then stand side by side
+    e: Embeddings | None = None,  # what it was built from: what looks alike then comes together
     *,
     spacing: float = 0.5,  # hyperbolic distance of one sample to the next along the rim
 ) -> PlacedTree:
@@ -422,7 +423,7 @@ def layout_quality(
         check_samples(arrays, e)
         kept[1] = _pairs_kept(places, drawn, _meeting_depths(arrays, drawn))
     if e.taxonomy is not None:
-        kept[2] = _pairs_kept(places, drawn, _shared_levels(e, drawn))
+        kept[2] = _pairs_kept(places, drawn, _taxonomy_closeness(e, drawn))
     return LayoutQuality(*kept)
 
 
@@ -451,25 +452,10 @@ def _pairs_kept(places, drawn, closeness):  # closeness of the three pairs, more
 def _meeting_depths(arrays, drawn):  # edges from the root to where each pair meets, (3, T)
     depth = node_depths(arrays.parent)
     nodes = arrays.leaves[drawn]
-    return torch.stack([depth[_meet(arrays.parent, depth, nodes[i], nodes[j])] for i, j in _pairs])
+    meet = [common_ancestor(arrays.parent, nodes[i], nodes[j]) for i, j in _pairs]
+    return depth[torch.stack(meet)]
 
 
-def _meet(parent, depth, a, b):  # the lowest node above both, (T,)
-    while (apart := a != b).any():
-        a_up = apart & (depth[a] >= depth[b])
-        b_up = apart & (depth[b] >= depth[a])
-        a, b = torch.where(a_up, parent[a], a), torch.where(b_up, parent[b], b)
-    return a
-
-
-def _shared_levels(
-    e, drawn
-):  # levels of the taxonomy, and the class, that each pair shares, (3, T)
-    labels = e.labels.cpu()
-    kinds = [labels, *(e.taxonomy.ids(level)[labels] for level in e.taxonomy.levels)]
-    shared = [[_same(kind[drawn[i]], kind[drawn[j]]) for i, j in _pairs] for kind in kinds]
-    return torch.stack([torch.stack(level) for level in shared]).sum(0)
-
-
-def _same(a, b):  # unknown groups, −1, are nobody's
-    return (a == b) & (a >= 0)
+def _taxonomy_closeness(e, drawn):  # (3, T)
+    ids = level_ids(e.labels.cpu(), e.taxonomy)
+    return -torch.stack([taxonomy_height(ids, drawn[i], drawn[j]) for i, j in _pairs])

