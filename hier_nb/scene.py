@@ -277,6 +277,8 @@ def _order(shown, branches, seed):  # all samples, representatives first, (N,)
     e = shown.e
     n = len(e)
     mixed = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    if not len(branches.parent):  # a single sample is its own tree
+        return mixed
     chosen = []
     below = _samples_below(branches)
     for node in _children_first(branches.parent)[::-1]:
