@@ -88,7 +88,10 @@ def unit_tests(args):
             tell("tests/", p.stdout)
             return [("tests/", False)]
         results = []
-        for case in ElementTree.parse(report).iter("testcase"):
+        cases = list(ElementTree.parse(report).iter("testcase"))
+        for case in sorted(cases, key=lambda c: -float(c.get("time")))[:15]:
+            print(f"{case.get('classname')} {case.get('name')}: {float(case.get('time')):.0f} secs")
+        for case in cases:
             if case.find("skipped") is not None:
                 continue
             name = f"test {case.get('classname').removeprefix('tests.')} {case.get('name')}"
