@@ -733,10 +733,11 @@ def pick_triplet(
     e: Embeddings,  # with labels and proxies
     m: Embeddings | None = None,  # its map: triplets are preferred whose points lie apart there
     *,
+    shallower: bool = False,  # only triplets whose ρ_ijk is nearer to the centre than ρ_ij
     seed: int = 0,
     tries: int = 2000,
 ) -> Triplet | None:
-    "The clearest of several random triplets; None if none of them has two different ancestors."
+    "The clearest of several random triplets; None if none of them has two different ancestors (as asked for)."
     e.need("labels", "proxies")
     (tries,) = check_ks(tries, name="tries")
     i, j, k = _random_triplets(e.labels.cpu(), tries, seed)
@@ -751,6 +752,9 @@ def pick_triplet(
     clear = pair[every, ijk] - pair[every, ij]  # 0 where both ancestors are the same proxy
     if m is not None:
         clear = clear * _gaps_on_map(e, m, triplets)
+    if shallower:
+        depth = e.space.depth(e.proxies).cpu()
+        clear = clear * (depth[ijk] < depth[ij])
     best = int(clear.argmax())
     return Triplet(*triplets[:, best].tolist()) if clear[best] > 0 else None
 
