@@ -10,7 +10,7 @@ from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
 from . import models, export, losses, triplets, hierarchy
-from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer
+from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover
 from . import distributed, config, trainer, training
 from . import notebooks, runs, compare
 from .geometry import *
@@ -37,6 +37,7 @@ from .metrics import *
 from .plots import *
 from .scene import *
 from .explorer import *
+from .handover import *
 from .distributed import *
 from .config import *
 from .trainer import *
@@ -50,7 +51,7 @@ modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
     *(models, export, losses, triplets, hierarchy),
-    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer),
+    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
 ]
