@@ -302,7 +302,7 @@ def check_values(
 def require(
     module: str,  # what is imported, e.g. "umap"
     *,
-    extra: str,  # the extra of hier_nb that brings it, e.g. "plots"
+    extra: str | None,  # the extra of hier_nb that brings it, e.g. "plots"; None: no extra does
     pip: str | None = None,  # its name on PyPI, where that is another
 ):
     "An optional package, imported now; ImportError with the remedy when it is not installed."
@@ -311,6 +311,6 @@ def require(
     except ModuleNotFoundError as e:
         if e.name is None or e.name.split(".")[0] != module.split(".")[0]:
             raise  # it is there, and something that it needs is not
-        raise ImportError(
-            f"{pip or module} is missing.\nRun `pip install 'hier_nb[{extra}]'`."
-        ) from None
+        package = pip or module
+        wanted = package if extra is None else f"'hier_nb[{extra}]'"
+        raise ImportError(f"{package} is missing.\nRun `pip install {wanted}`.") from None

@@ -11,9 +11,6 @@ import json
 import math
 import re
 import shlex
-import tempfile
-import warnings
-from importlib import import_module
 from pathlib import Path
 import numpy as np
 import torch
@@ -23,7 +20,7 @@ from .checks import check_ks, require
 from .embeddings import Embeddings
 from .files import as_path, write_atomic
 from .geometry import to_lorentz
-from .scene import as_webp, small_picture
+from .scene import as_webp, paste_together, small_pictures
 from .tree import TreeArrays, check_samples, leaf_counts, tree_arrays
 
 # %% ../nbs/48_handover.ipynb #1edaeef5
@@ -49,10 +46,14 @@ def sample_table(
         places = _places(e, m)
         parts |= dict(x=places[:, 0].tolist(), y=places[:, 1].tolist())
     for name, values in (columns or {}).items():
-        if name in parts:
-            raise ValueError(f"There is a column {name!r} already.\nCall yours by another name.")
-        parts[name] = _one_each(name, values, len(e))
+        parts[_new(parts, name)] = _one_each(name, values, len(e))
     return pandas.DataFrame(parts)
+
+
+def _new(parts, name):
+    if name in parts:
+        raise ValueError(f"There is a column {name!r} already.\nCall yours by another name.")
+    return name
 
 
 def _free(level, taken, fixed=("name", "label", "depth", "x", "y")):
@@ -127,13 +128,13 @@ def save_atlas(
     require("pyarrow", extra="parquet")
     file = _parquet_name(file)
     table = sample_table(e, m, columns=columns)
-    words = [] if m is None or tree is None else _words(e, m, tree)
+    words = [] if m is None or tree is None else _words(e, table, tree)
     options = [] if m is None else ["--x", "x", "--y", "y"]
     if k:
         table[_new(table, "neighbors")] = _neighbors(e, k)
         options += ["--neighbors", "neighbors"]
     if _want_pictures(e, pictures, tile):
-        table[_new(table, "image")] = [as_webp(image) for image in _small_pictures(e, tile)]
+        table[_new(table, "image")] = [as_webp(image) for image in _pictures(e, tile)]
         options += ["--image", "image"]
     write_atomic(file, table.to_parquet)
     if words:
@@ -148,12 +149,6 @@ def _parquet_name(file):
     if file.suffix != ".parquet":
         raise ValueError(f"{file.name} is no Parquet file.\nName it {file.stem}.parquet.")
     return file
-
-
-def _new(table, name):
-    if name in table:
-        raise ValueError(f"There is a column {name!r} already.\nCall yours by another name.")
-    return name
 
 # %% ../nbs/48_handover.ipynb #8097e103
 def _neighbors(e, k):  # of each sample, rows and distances
@@ -173,20 +168,11 @@ def _want_pictures(e, pictures, tile):
     return e.dataset is not None and pictures is not False
 
 
-def _small_pictures(e, tile):  # a placeholder where a file cannot be read, and one warning
-    with warnings.catch_warnings(record=True) as missing:
-        warnings.simplefilter("always")
-        pictures = [small_picture(e, row, tile) for row in range(len(e))]
-    if missing:
-        warnings.warn(
-            f"{len(missing)} of {len(e)} pictures could not be read and are shown as placeholders; "
-            f"the first: {missing[0].message}",
-            stacklevel=3,
-        )
-    return pictures
+def _pictures(e, tile):  # of all samples
+    return small_pictures(e, range(len(e)), tile, stacklevel=4)
 
 # %% ../nbs/48_handover.ipynb #5f2fc6fd
-def _words(e, m, tree, least=0.01):  # of nodes that hold such a share of the samples
+def _words(e, table, tree, least=0.01):  # of nodes that hold such a share of the samples
     arrays = tree_arrays(tree)
     check_samples(arrays, e)
     names = [tree.nodes[node].get("name") for node in arrays.nodes]
@@ -194,7 +180,7 @@ def _words(e, m, tree, least=0.01):  # of nodes that hold such a share of the sa
         raise ValueError("The nodes of this tree have no names.\nPass name_nodes(tree, e).")
     large = _new_names(arrays, names, max(2, least * len(e)))
     below = _samples_below(arrays, large)
-    places = _places(e, m)
+    places = table[["x", "y"]].to_numpy()
     words = []
     for node, rows in below.items():
         x, y = _most_central(places[rows])
@@ -258,7 +244,7 @@ def to_hyperview(
         raise ValueError(f"There is no column {label!r}.\nChoose one of {', '.join(table)}.")
     if folder is not None:
         _want_pictures(e, True, tile)
-    hyperview = _hyperview()
+    hyperview = require("hyperview", extra=None)
     dataset = hyperview.Dataset(name, persist=persist)
     if len(dataset):
         raise ValueError(
@@ -276,15 +262,6 @@ def to_hyperview(
         key = f"{space}__poincare_map__2d"
         dataset.register_layout(key, space, ids, places, geometry="poincare")
     return dataset
-
-
-def _hyperview():
-    try:
-        return import_module("hyperview")
-    except ModuleNotFoundError as error:
-        if error.name != "hyperview":
-            raise  # it is there, and something that it needs is not
-        raise ImportError("hyperview is missing.\nRun `pip install hyperview`.") from None
 
 # %% ../nbs/48_handover.ipynb #b9b9fd05
 def _disk_places(e, m, rim=1 - 1e-5):  # (N, 2), inside the unit disk by float32, too
@@ -311,7 +288,7 @@ def _text(value):
 def _write_pictures(e, folder, tile):  # -> the files, one for each sample
     folder = as_path(folder)
     files = [folder / f"{n}.webp" for n in range(len(e))]
-    for file, image in zip(files, _small_pictures(e, tile)):
+    for file, image in zip(files, _pictures(e, tile)):
         write_atomic(file, lambda unfinished, image=image: unfinished.write_bytes(as_webp(image)))
     return files
 
@@ -349,7 +326,9 @@ def save_projector(
     files = {"metadata.tsv": _tsv(table), "tensors.tsv": _numbers(e.space.log(e.points))}
     clouds = {"embeddings": "tensors.tsv"}
     if m is not None:
-        flat = np.pad(_places(e, m), ((0, 0), (0, 1)))  # two dimensions alone are not drawn
+        flat = np.pad(
+            table[["x", "y"]].to_numpy(), ((0, 0), (0, 1))
+        )  # two dimensions alone are not drawn
         files["map.tsv"] = _numbers(torch.from_numpy(flat))
         clouds["map"] = "map.tsv"
     if _want_pictures(e, pictures, tile):
@@ -388,12 +367,8 @@ def _sprite(e, tile, most=8192) -> bytes:  # pixels that the projector takes on 
             f"{len(e)} pictures of {tile} pixels do not fit into one of {most} x {most}.\n"
             f"Pass tile={most // side}, pictures=False, or a part of the embeddings."
         )
-    sheet = Image.new("RGB", (side * tile, side * tile), "white")
-    for n, image in enumerate(_small_pictures(e, tile)):
-        left, top = n % side * tile, n // side * tile
-        sheet.paste(image, (left + (tile - image.width) // 2, top + (tile - image.height) // 2))
     out = io.BytesIO()
-    sheet.save(out, "PNG")
+    paste_together(_pictures(e, tile), tile, side, side).save(out, "PNG")
     return out.getvalue()
 
 

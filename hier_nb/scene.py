@@ -325,15 +325,17 @@ def _paste_tiles(e, order, tile, n_tiles, most=16_000):  # no browser draws many
         raise ValueError(
             f"{count} pictures of {tile} pixels do not fit into one.\nPass a smaller tile or fewer n_tiles."
         )
-    sheet = Image.new("RGB", (columns * tile, lines * tile), "white")
-    with warnings.catch_warnings(record=True) as missing:
-        warnings.simplefilter("always")
-        for n, row in enumerate(order[:count].tolist()):
-            image = small_picture(e, row, tile)
-            left, top = n % columns * tile, n // columns * tile
-            sheet.paste(image, (left + (tile - image.width) // 2, top + (tile - image.height) // 2))
-    _warn_of_missing(missing, count)
+    pictures = small_pictures(e, order[:count].tolist(), tile, stacklevel=5)
+    sheet = paste_together(pictures, tile, columns, lines)
     return Tiles(as_webp(sheet), "image/webp", columns, count)
+
+
+def paste_together(pictures, tile, columns, lines) -> Image.Image:  # each in the middle of its tile
+    sheet = Image.new("RGB", (columns * tile, lines * tile), "white")
+    for n, image in enumerate(pictures):
+        left, top = n % columns * tile, n // columns * tile
+        sheet.paste(image, (left + (tile - image.width) // 2, top + (tile - image.height) // 2))
+    return sheet
 
 
 def as_webp(image) -> bytes:
@@ -348,13 +350,19 @@ def small_picture(e, row, size) -> Image.Image:  # at most so many pixels wide a
     return image
 
 
-def _warn_of_missing(missing, n):
+def small_pictures(
+    e, rows, size, stacklevel
+) -> list:  # placeholders, and one warning, where files are broken
+    with warnings.catch_warnings(record=True) as missing:
+        warnings.simplefilter("always")
+        pictures = [small_picture(e, row, size) for row in rows]
     if missing:
         warnings.warn(
-            f"{len(missing)} of {n} pictures could not be read and are shown as placeholders; "
+            f"{len(missing)} of {len(rows)} pictures could not be read and are shown as placeholders; "
             f"the first: {missing[0].message}",
-            stacklevel=5,
+            stacklevel=stacklevel,
         )
+    return pictures
 
 # %% ../nbs/46_scene.ipynb #2c952e0e
 @dataclass
