@@ -14,7 +14,6 @@ import shlex
 from pathlib import Path
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from .checks import check_ks, require
 from .embeddings import Embeddings
