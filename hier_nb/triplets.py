@@ -53,6 +53,35 @@ def nearness(
     wide = distances if distances.device.type == "mps" else distances.double()
     return torch.exp(-wide) + label_bonus * mates
 
+# %% ../nbs/31_triplets.ipynb #2ab2966a
+def kin_nearness(
+    similarity: Tensor,  # larger is more akin, NaN where nobody knows, (N, N)
+    distances: Tensor,  # of the points; they decide among equals, (N, N)
+    first: Tensor,  # pairs that come before all others: classmates, or the diagonal, boolean (N, N)
+) -> Tensor:
+    "Ranks from 0 downwards whose largest is the nearest, -∞ where nobody knows, (N, N)."
+    unknown = similarity.isnan() & ~first
+    similarity = similarity.masked_fill(unknown, -torch.inf).masked_fill(first, torch.inf)
+    by_distance = distances.argsort(dim=1, stable=True)
+    sorted_ = similarity.gather(1, by_distance)
+    order = by_distance.gather(1, sorted_.argsort(dim=1, descending=True, stable=True))
+    rank = torch.arange(len(order), device=order.device).expand_as(order)
+    near = torch.empty_like(distances).scatter_(1, order, -rank.to(distances.dtype))
+    return near.masked_fill_(unknown, -torch.inf)
+
+# %% ../nbs/31_triplets.ipynb #cdc3379c
+def strangers_among(
+    near: Tensor,  # numbers whose largest is the nearest, -∞ where nobody knows, (N, N)
+    related: Tensor,  # symmetric boolean table, (N, N)
+    share: float = 1.0,  # the farthest part of those who are not related; 1: all of them
+) -> Tensor:  # symmetric boolean table, diagonal False, (N, N)
+    "Who may be k for whom: one of the two has the other among its farthest."
+    others = (near > -torch.inf) & ~related
+    others = (others & others.T).fill_diagonal_(False)
+    rank = near.masked_fill(~others, torch.inf).argsort(dim=1, stable=True).argsort(dim=1)
+    far = others & (rank < (share * others.sum(1, keepdim=True)).ceil())
+    return far | far.T
+
 # %% ../nbs/31_triplets.ipynb #6f4cc374
 def _choose(
     mask: Tensor,  # which columns may be chosen, boolean (N, M)

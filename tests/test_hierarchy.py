@@ -62,7 +62,7 @@ def test_one_nan_proxy_is_nobodys_ancestor():
     with torch.no_grad():
         hier.proxies.weight[7, 2] = math.nan
     fails(hier, args=(batch(), LABELS), contains="1 of 32 hierarchical proxies hold NaN")
-    found, _ = hier._term("data", batch(), hier.proxies(), LABELS, None)
+    found, _ = hier._term("data", hier._check(batch(), LABELS), hier.proxies(), None)
     assert found.loss.isnan(), "without the check, as on a GPU, the loss is NaN"
 
 
