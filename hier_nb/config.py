@@ -27,6 +27,7 @@ from timm import is_model
 from .checks import check_ks
 from .datasets import check_settings, load_dataset
 from .hierarchy import HIERLoss
+from .kinship import KinshipSettings, kinship_words
 from .losses import create_loss
 from .models import create_backbone, create_model
 from .pictures import create_transform
@@ -117,6 +118,11 @@ class HIERSettings:
     hier_official_negatives: bool = default_of(HIERLoss, "official_negatives")
     # True: neighbours are ranked as in the published code; for comparisons
     hier_official_similarity: bool = default_of(HIERLoss, "official_similarity")
+    # who is related: "own" neighbours, or e.g. "features+wordnet", see `create_kinship`
+    hier_kinship: str = "own"
+    hier_kinship_settings: dict = field(default_factory=dict)  # see `KinshipSettings`
+    # k is of the farthest part of those who are not related; 1: of all
+    hier_strangers: float = default_of(HIERLoss, "strangers")
     # proxies start as a tree of the classes, see `Trainer.start_proxies`
     hier_init_from_classes: bool = False
 
@@ -580,6 +586,11 @@ def _check_space(self: TrainConfig):
 
 @patch
 def _check_hier(self: TrainConfig):
+    if not 0 < self.hier_strangers <= 1:
+        raise ValueError(
+            f"hier_strangers={self.hier_strangers} is no part of those who are not related.\n"
+            "Pass a number above 0, at most 1."
+        )
     if self.hier_weight and self.hier_neighbors < 2:
         raise ValueError(
             f"hier_neighbors={self.hier_neighbors}, and a point is the first of its own.\n"
@@ -598,6 +609,10 @@ def _check_settings(self: TrainConfig):
     self.data_settings = {name: _cast_setting(name, value, kind) for name, value, kind in checked}
     if self.loss_weight:
         self.loss_settings = _try_loss(self.loss, self.loss_settings)
+    kinship_words(self.hier_kinship)
+    self.hier_kinship_settings = _try_settings(
+        "hier_kinship_settings", "kinship", KinshipSettings, self.hier_kinship_settings
+    )
     if self.backbone_settings:
         self.backbone_settings = _try_backbone(self.backbone, self.backbone_settings)
 
@@ -859,6 +874,9 @@ _published_everywhere = dict(
     hier_official_negatives=True,
     hier_official_similarity=True,
     hier_across_classes=False,
+    hier_kinship="own",
+    hier_kinship_settings={},
+    hier_strangers=1.0,
     hier_init_from_classes=False,
     batch_size=2 * 90,
     lr_batch=180,

@@ -6,12 +6,13 @@
 __all__ = ['ModelWithLosses', 'Trainer']
 
 # %% ../nbs/53_trainer.ipynb #62a4f59a
-import hashlib, json, math, os, signal, sys, threading, time, warnings
+import copy, hashlib, json, math, os, signal, sys, threading, time, warnings
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
+import timm
 import torch
 import torch.distributed as dist
 from fastcore.basics import patch
@@ -42,8 +43,10 @@ from hier_nb.distributed import (
 from .embeddings import Embeddings
 from .files import load_checkpoint, save_checkpoint, write_json
 from .hierarchy import HIERLoss
+from .kinship import create_kinship, join_classes
 from .losses import create_loss
 from .models import create_model, embed, keep_memory
+from .pictures import create_transform
 from .retrieval import average_linkage
 from .samplers import ClassBalancedSampler
 
@@ -91,7 +94,7 @@ class SeededBatches:
 
 # %% ../nbs/53_trainer.ipynb #1e5c2510
 class ModelWithLosses(nn.Module):
-    "`module(images, labels, generator)`: this rank's pictures -> the weighted losses on the whole batch, a dict."
+    "`module(images, labels, generator, rows)`: this rank's pictures -> the weighted losses on the whole batch, a dict."
 
     def __init__(
         self,
@@ -113,12 +116,13 @@ class ModelWithLosses(nn.Module):
         with torch.autocast(images.device.type, half) if half else nullcontext():
             return self.model(images)
 
-    def loss_terms(self, points: Tensor, labels: Tensor, generator) -> dict:
-        "The weighted losses by name, of all ranks' points and labels."
+    def loss_terms(self, points: Tensor, labels: Tensor, generator, rows=None) -> dict:
+        "The weighted losses by name, of all ranks' points and labels; `rows` are the pictures' numbers."
         if points.dtype != torch.float64:
             points = points.float()
         points = gather(points, check=False)  # the sampler gives every rank as many
         labels = gather(labels, check=False)
+        rows = None if rows is None else gather(rows, check=False)
         self.finite_rows = points.detach().isfinite().all(1)
         # The losses refuse points that are no numbers. On a GPU nobody waits to look, and they give NaN.
         if points.device.type == "cpu" and not self.finite_rows.all():
@@ -127,15 +131,15 @@ class ModelWithLosses(nn.Module):
         if self.metric is not None:
             terms[self.config.loss] = self.config.loss_weight * self.metric(points, labels)
         if self.hier is not None:
-            terms["HIER"] = self.config.hier_weight * self.hier(points, labels, generator)
+            terms["HIER"] = self.config.hier_weight * self.hier(points, labels, generator, rows)
         return terms
 
     def _names(self):
         names = {self.config.loss: self.metric, "HIER": self.hier}
         return [name for name, loss in names.items() if loss is not None]
 
-    def forward(self, images, labels, generator):
-        return self.loss_terms(self.embed(images), labels, generator)
+    def forward(self, images, labels, generator, rows=None):
+        return self.loss_terms(self.embed(images), labels, generator, rows)
 
 # %% ../nbs/53_trainer.ipynb #7f451b22
 def parameter_groups(module: ModelWithLosses, config: TrainConfig) -> list[dict]:
@@ -195,6 +199,7 @@ class Trainer:
         torch.manual_seed(seed_from("weights", config.seed))
         self.space = config.make_space()
         self.module = self._create_module(len(train_set.class_names))
+        self._tell_kinship(train_set)
         self._prepare_batch_norm()
         self.optimizer = create_optimizer(self.module, config)
         self.scaler = self._create_scaler()
@@ -268,6 +273,47 @@ def _create_metric(self: Trainer, n_classes):
 def _create_hier(self: Trainer):
     settings = self.config.settings_of(HIERLoss)
     return HIERLoss(dim=self.config.dim, space=self.space, **settings)
+
+
+@patch
+def _tell_kinship(self: Trainer, train_set):
+    "HIER gets the configured source of kinship, before anything is trained."
+    hier = self.module.hier
+    if hier is None:
+        return
+    with torch.random.fork_rng(devices=[]):  # whatever the source draws, the run's numbers stay
+        kinship = create_kinship(
+            self.config.hier_kinship,
+            train_set,
+            lambda teacher, size: self._features(train_set, teacher, size),
+            dim=self.config.dim,
+            **self.config.hier_kinship_settings,
+        )
+    if isinstance(kinship, nn.Module):
+        kinship = kinship.to(hier.proxies.weight)
+    hier.kinship = kinship
+
+
+@patch
+def _features(self: Trainer, train_set, teacher, size) -> Tensor:  # (N, F), on every rank
+    "Of the training pictures without augmentation, by the untrained network itself or by a teacher."
+    config = self.config
+    about = timm.get_pretrained_cfg(teacher or config.backbone)
+    settings = config.settings_of(create_transform) | dict(augmentation=config.augmentation)
+    if size:
+        settings |= dict(resize=None)  # eval_resize is of eval_size
+    size = size or config.eval_size
+    pictures = copy.copy(train_set)
+    if getattr(pictures, "transform", None) is not None:
+        pictures.transform = create_transform(False, size, about.mean, about.std, **settings)
+    model = self.model if teacher is None else _teacher(teacher, size, about).to(self.device)
+    return embed_everywhere(model, pictures, config, raw_features=True).points
+
+
+def _teacher(name, size, about):
+    "A transformer learned places of patches for one size; for another they are interpolated."
+    fits = not about.fixed_input_size or size == about.input_size[-1]
+    return create_model(name, dim=None, **({} if fits else dict(dynamic_img_size=True)))
 
 
 @patch
@@ -366,17 +412,23 @@ def embed_everywhere(
     return Embeddings(points, mine.space, labels, dataset=dataset)
 
 # %% ../nbs/53_trainer.ipynb #2e0c62f6
+def class_joins(means: Tensor, space) -> list[tuple[int, int]]:
+    "Average linkage of classes, given as vectors (C, D) that become points of a space."
+    if len(means) < 2:
+        return []
+    joins = average_linkage(Embeddings(space(means), space.fixed()))
+    return [(int(a), int(b)) for a, b, *_ in joins]
+
+
 def tree_means(
     means: Tensor,  # classes as vectors, (C, D)
+    joins: list,  # pairs that make a tree of them; join n is named C + n
     n: int,  # vectors wanted
-    space,  # that the vectors become points of
 ) -> Tensor:  # (≤ n, D), root first
-    "Means of the classes under each node of their average-linkage tree, from the root down; then the classes."
+    "Means of the classes under each node of a tree, from the root down; then the classes."
     sums = list(means)
     sizes = [1] * len(means)
-    joins = average_linkage(Embeddings(space(means), space.fixed())) if len(means) > 1 else []
-    for a, b, *_ in joins:
-        a, b = int(a), int(b)
+    for a, b in joins:
         sums.append(sums[a] + sums[b])
         sizes.append(sizes[a] + sizes[b])
     nodes = range(len(sums) - 1, len(means) - 1, -1)
@@ -403,8 +455,14 @@ def start_proxies(self: Trainer, train_set):
         length = classes.norm(dim=1).mean()
         classes.copy_(torch.where(seen, means * length, classes))
     if tree is not None:
-        means = _class_means(e.space.log(e.points), e.labels, n)
-        vectors = tree_means(means[e.labels.unique()], len(tree), e.space)
+        seen = e.labels.unique()
+        means = _class_means(e.space.log(e.points), e.labels, n)[seen]
+        table = getattr(self.module.hier.kinship, "table", None)
+        if table is None:
+            joins = class_joins(means, e.space)
+        else:
+            joins = join_classes(table.cpu()[seen][:, seen])
+        vectors = tree_means(means, joins, len(tree))
         tree[: len(vectors)] = vectors.to(tree)
 
 
@@ -431,7 +489,8 @@ def take_step(self: Trainer, images: Tensor, labels: Tensor, index: Tensor):
     labels = labels.to(self.device, non_blocking=True)
     self.optimizer.zero_grad(set_to_none=True)
     statistics = self._statistics() if self.config.on_nan == "skip" else []
-    row = self._backward(images, labels)
+    rows = index.to(self.device, non_blocking=True)
+    row = self._backward(images, labels, rows)
     wrong = self._what_is_not_finite(row)
     if wrong:
         self._skip_or_stop(wrong, row, index)
@@ -495,26 +554,27 @@ def _measurements(self: Trainer) -> dict:
 
 # %% ../nbs/53_trainer.ipynb #41bf08b0
 @patch
-def _backward(self: Trainer, images, labels) -> dict:
+def _backward(self: Trainer, images, labels, rows) -> dict:
     "Terms of the loss as numbers; gradients are left in the parameters if all are finite."
     seed = seed_from("hier", self.config.seed, self.steps_done)
     generator = torch.Generator().manual_seed(seed)
     size = self.config.images_at_once
     if size and len(images) > size:
-        return self._backward_in_parts(images.split(size), labels, generator)
-    terms = self._with_seed(0, self.parallel, images, labels, generator)
+        return self._backward_in_parts(images.split(size), labels, generator, rows)
+    terms = self._with_seed(0, self.parallel, images, labels, generator, rows)
     return self._backward_of_loss(terms)
 
 
 @patch
-def _backward_in_parts(self: Trainer, parts, labels, generator) -> dict:
+def _backward_in_parts(self: Trainer, parts, labels, generator, rows) -> dict:
     embed = self.module.embed
     with torch.no_grad():
         points = torch.cat([self._with_seed(n, embed, part) for n, part in enumerate(parts)])
     several = world_size() > 1
     with self.parallel.no_sync() if several else nullcontext():
         points.requires_grad_()
-        row = self._backward_of_loss(self.module.loss_terms(points, labels, generator))
+        terms = self.module.loss_terms(points, labels, generator, rows)
+        row = self._backward_of_loss(terms)
         if not _all_finite(row):
             return row
         gradients = points.grad.split(len(parts[0]))
