@@ -73,6 +73,8 @@ class ModelSettings:
     # a transformer's patch embedding stays as pretrained
     freeze_patch_embed: bool = default_of(create_model, "freeze_patch_embed")
     dim: int = default_of(create_model, "dim")  # D, width of the embedding
+    # the backbone stays as pretrained, and its features are computed once; no augmentation
+    heads_only: bool = False
 
 
 @dataclass
@@ -123,6 +125,8 @@ class HIERSettings:
     hier_kinship_settings: dict = field(default_factory=dict)  # see `KinshipSettings`
     # k is of the farthest part of those who are not related; 1: of all
     hier_strangers: float = default_of(HIERLoss, "strangers")
+    # weight of the proxies' own triplets; 0 leaves them out
+    hier_proxy_weight: float = default_of(HIERLoss, "proxy_weight")
     # proxies start as a tree of the classes, see `Trainer.start_proxies`
     hier_init_from_classes: bool = False
 
@@ -479,7 +483,7 @@ _positive = """
     eval_every save_every keep
 """.split()
 _not_negative = """
-    hier_margin hier_label_bonus hier_weight loss_weight images_per_class
+    hier_margin hier_label_bonus hier_proxy_weight hier_weight loss_weight images_per_class
     head_lr_scale class_lr_scale hier_lr_scale weight_decay warmup_epochs
     clip_grad_value clip_grad_norm ema_decay val_fraction workers
 """.split()
@@ -849,6 +853,7 @@ _published_backbones = dict(
 
 _published_everywhere = dict(
     pretrained=True,
+    heads_only=False,
     image_size=224,
     eval_size=224,
     eval_resize=256,
@@ -877,6 +882,7 @@ _published_everywhere = dict(
     hier_kinship="own",
     hier_kinship_settings={},
     hier_strangers=1.0,
+    hier_proxy_weight=1.0,
     hier_init_from_classes=False,
     batch_size=2 * 90,
     lr_batch=180,

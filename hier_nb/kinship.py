@@ -459,7 +459,7 @@ class ClassMemory(nn.Module):
 
 # %% ../nbs/33_kinship.ipynb #d07c40aa
 _alone = ("own", "memory", "pictures")
-_mixed = ("features", "wordnet", "words", "taxonomy", "table")
+_mixed = ("features", "wordnet", "words", "taxonomy", "table", "random")
 
 
 def kinship_words(kinship: str) -> list[str]:
@@ -489,7 +489,8 @@ class KinshipSettings:
     quantile: float | None = None  # this share of all pairs is not related; None: K nearest
     level: str | None = None  # use the taxonomy down to this level; None: all
     known: float = 1.0  # share of the classes whose path is used; for curves
-    seed: int = 0  # of which classes are known
+    shuffled: bool = False  # classes swap their paths; a control
+    seed: int = 0  # of which classes are known, of the swap, and of random kinship
     decay: float = 0.9  # of the memory
 
     def __post_init__(self):
@@ -534,7 +535,7 @@ def create_kinship(
     if words == ["taxonomy"]:
         return ClassKinship(tables[0], threshold=1.0)
     table = mix_tables(*tables)
-    if settings.smooth:
+    if settings.smooth and words != ["random"]:
         table = smooth_table(table)
     return ClassKinship(table, quantile=settings.quantile)
 
@@ -556,12 +557,23 @@ def _tables_of(word, dataset, features, settings) -> list:
         return [feature_table(x, dataset.labels, len(dataset.class_names)) for x in found]
     if word == "taxonomy":
         known = partly_known(_taxonomy_of(dataset), settings.known, settings.seed)
+        if settings.shuffled:
+            order = torch.randperm(len(known.paths), generator=_numbers(settings.seed))
+            known = Taxonomy(known.levels, tuple(known.paths[n] for n in order))
         return [taxonomy_table(known, settings.level)]
     if word == "table":
         if settings.path is None:
             raise ValueError("kinship 'table' needs a file.\nPass path='….csv' in its settings.")
         return [_check_table(read_table(settings.path, dataset.class_names))]
+    if word == "random":
+        n_classes = len(dataset.class_names)
+        table = torch.rand(n_classes, n_classes, generator=_numbers(settings.seed))
+        return [table + table.T]
     return [name_table(dataset.class_names, word)]
+
+
+def _numbers(seed):
+    return torch.Generator().manual_seed(seed)
 
 
 def _taxonomy_of(dataset):

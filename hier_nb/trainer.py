@@ -41,6 +41,7 @@ from hier_nb.distributed import (
     world_size,
 )
 from .embeddings import Embeddings
+from .features import find_features, keep_features, of_features
 from .files import load_checkpoint, save_checkpoint, write_json
 from .hierarchy import HIERLoss
 from .kinship import create_kinship, join_classes
@@ -68,6 +69,8 @@ class SeededDataset(Dataset):
 
     def __getitem__(self, item):
         i, seed = item if isinstance(item, tuple) else (item, seed_from("item", item))
+        if getattr(self.dataset, "is_still", False):  # it draws no random number
+            return self.dataset[i]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return self.dataset[i]
@@ -242,6 +245,7 @@ def configured_model(
     config: TrainConfig,
     pretrained=None,  # weights as `create_backbone` takes them; None: as configured
     space=None,  # None: a new one, as configured
+    heads_only: bool = False,  # the network from the backbone's features on
 ):
     "The network of a configuration."
     settings = config.settings_of(create_model) | config.backbone_settings
@@ -249,12 +253,13 @@ def configured_model(
         settings["pretrained"] = pretrained
     if space is None:
         space = config.make_space()
-    return create_model(space=space, freeze_batch_norm=config.freeze_batch_norm, **settings)
+    model = create_model(space=space, freeze_batch_norm=config.freeze_batch_norm, **settings)
+    return of_features(model) if heads_only else model
 
 # %% ../nbs/53_trainer.ipynb #cf6c1916
 @patch
 def _create_module(self: Trainer, n_classes):
-    model = configured_model(self.config, space=self.space)
+    model = configured_model(self.config, space=self.space, heads_only=self.config.heads_only)
     metric = self._create_metric(n_classes) if self.config.loss_weight else None
     hier = self._create_hier() if self.config.hier_weight else None
     if self.config.channels_last:
@@ -297,17 +302,23 @@ def _tell_kinship(self: Trainer, train_set):
 @patch
 def _features(self: Trainer, train_set, teacher, size) -> Tensor:  # (N, F), on every rank
     "Of the training pictures without augmentation, by the untrained network itself or by a teacher."
-    config = self.config
-    about = timm.get_pretrained_cfg(teacher or config.backbone)
+    if teacher is None and self.config.heads_only:
+        return train_set.features
+    name, size_here = teacher or self.config.backbone, size or self.config.eval_size
+    about = timm.get_pretrained_cfg(name)
+    pictures = copy.copy(getattr(train_set, "pictures", train_set))
+    if getattr(pictures, "transform", None) is not None:
+        pictures.transform = _still_transform(self.config, about, size)
+    model = self.model if teacher is None else _teacher(name, size_here, about).to(self.device)
+    return features_everywhere(model, pictures, self.config)
+
+
+def _still_transform(config, about, size):
+    "Of an evaluation, for the mean and the size that a teacher wants."
     settings = config.settings_of(create_transform) | dict(augmentation=config.augmentation)
     if size:
         settings |= dict(resize=None)  # eval_resize is of eval_size
-    size = size or config.eval_size
-    pictures = copy.copy(train_set)
-    if getattr(pictures, "transform", None) is not None:
-        pictures.transform = create_transform(False, size, about.mean, about.std, **settings)
-    model = self.model if teacher is None else _teacher(teacher, size, about).to(self.device)
-    return embed_everywhere(model, pictures, config, raw_features=True).points
+    return create_transform(False, size or config.eval_size, about.mean, about.std, **settings)
 
 
 def _teacher(name, size, about):
@@ -410,6 +421,20 @@ def embed_everywhere(
     points = unshard(mine.points.to(device), len(dataset)).cpu()
     labels = unshard(mine.labels.to(device), len(dataset)).cpu()
     return Embeddings(points, mine.space, labels, dataset=dataset)
+
+# %% ../nbs/53_trainer.ipynb #b2f6e7d4
+def features_everywhere(
+    model,  # EmbeddingModel
+    dataset,  # items (image, label, index), without augmentation
+    config: TrainConfig,
+    progress: bool = True,
+) -> Tensor:  # (N, F), on every rank
+    "The backbone's features of a dataset, computed at most once on this machine."
+    found = broadcast_from_main(lambda: find_features(model, dataset))
+    if found is None:
+        found = embed_everywhere(model, dataset, config, True, progress).points
+        broadcast_from_main(lambda: keep_features(model, dataset, found))
+    return found
 
 # %% ../nbs/53_trainer.ipynb #2e0c62f6
 def class_joins(means: Tensor, space) -> list[tuple[int, int]]:
@@ -523,7 +548,7 @@ def _temperature(share, config):
 def _to_device(self: Trainer, images):
     dtype = torch.float64 if self.config.precision == "float64" else None
     images = images.to(self.device, dtype, non_blocking=True)
-    if self.config.channels_last:
+    if self.config.channels_last and images.ndim == 4:
         images = images.contiguous(memory_format=torch.channels_last)
     return images
 

@@ -18,8 +18,16 @@ from torch import nn
 from . import __version__
 from .config import TrainConfig, make_config, read_values
 from .datasets import load_dataset
-from .distributed import broadcast_from_main, is_main, launch, process_group, world_size
+from hier_nb.distributed import (
+    broadcast_from_main,
+    is_main,
+    launch,
+    local_device,
+    process_group,
+    world_size,
+)
 from .embeddings import Embeddings
+from .features import FeatureSet
 from .files import checkpoints, to_json, write_atomic, write_json, write_tensors
 from .metrics import retrieval_report
 from .pictures import create_transform
@@ -28,6 +36,7 @@ from hier_nb.trainer import (
     configured_model,
     describe_training_set,
     embed_everywhere,
+    features_everywhere,
     seed_from,
 )
 
@@ -37,9 +46,9 @@ def load_split(
     split: str,  # "train", "eval", or another that the dataset has
     progress: bool = True,  # show a bar where every picture is read before
 ):
-    "A split of the configured dataset with its transform."
+    "A split of the configured dataset with its transform; where only heads are trained, nothing is augmented."
     pretrained = timm.get_pretrained_cfg(config.backbone)
-    train = split == "train"
+    train = split == "train" and not config.heads_only
     transform = create_transform(
         train,
         config.image_size if train else config.eval_size,
@@ -220,7 +229,8 @@ def save_result(
 
 def _files_of(result, out):
     "(name, what writes it) of each file, in the order in which they must be written."
-    weights = result.model.state_dict
+    part = result.model.head if result.config.heads_only else result.model
+    weights = part.state_dict
     writers = {
         "config.yaml": lambda path: write_atomic(path, result.config.save),
         "weights.safetensors": lambda path: write_tensors(path, weights()),
@@ -274,8 +284,10 @@ def load_result(
 
 
 def _model_with(config, weights):
-    model = configured_model(config, pretrained=False)
-    model.load_state_dict(weights)
+    "The head's weights alone belong on the backbone as it was pretrained."
+    model = configured_model(config, pretrained=None if config.heads_only else False)
+    part = model.head if config.heads_only else model
+    part.load_state_dict(weights)
     return model.eval()
 
 
@@ -376,7 +388,8 @@ class _Run:
 # %% ../nbs/54_training.ipynb #cb41117c
 def _train(run) -> TrainResult:
     config, progress = run.config, run.progress
-    train_set, val_set, eval_set = _datasets(run)
+    pictures = _datasets(run)
+    train_set, val_set, eval_set = _features_of(pictures, run) if config.heads_only else pictures
     trainer = Trainer(config, train_set, run.out_dir)
     raw, before = _reports_before(trainer, train_set, eval_set, run)
     with trainer.logging():
@@ -387,6 +400,7 @@ def _train(run) -> TrainResult:
         seconds = time.time() - start
         after, e = evaluate(trainer.evaluated, eval_set, config, progress=progress)
         e.proxies = _proxies(trainer, e.space)
+        e.dataset = pictures[2]
         trainer.log(_curves("after", after))
         chosen = _judge_chosen(trainer, eval_set, progress)
         if chosen:
@@ -398,7 +412,7 @@ def _train(run) -> TrainResult:
         after=after,
         history=trainer.history,
         embeddings=e,
-        model=trainer.evaluated,
+        model=_whole_model(trainer),
         seconds=seconds,
         validation=trainer.validation,
         chosen=chosen,
@@ -419,6 +433,25 @@ def _datasets(run):  # -> for training, for validation (or None), for evaluation
     train_set, val_set = hold_out(train_set, config.val_fraction, config.seed)
     val_set.transform = eval_set.transform
     return train_set, val_set, eval_set
+
+
+def _features_of(datasets, run):
+    "The same datasets, of the resting backbone's features."
+    model = configured_model(run.config).to(local_device(run.config.device))
+    return [
+        data and FeatureSet(features_everywhere(model, data, run.config, run.progress), data)
+        for data in datasets
+    ]
+
+
+def _whole_model(trainer):
+    "The network that was trained; a head goes back onto its backbone."
+    if not trainer.config.heads_only:
+        return trainer.evaluated
+    device = trainer.device
+    model = configured_model(trainer.config).to(device)
+    model.head = trainer.evaluated.head
+    return model.eval()
 
 
 def _validation_after_epoch(val_set, run):
@@ -458,7 +491,8 @@ def _train_rank(run):  # -> what the folder could not take, or None
         return None
     result.embeddings.dataset = None
     returned = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "model"}
-    returned["weights"] = {name: x.cpu() for name, x in result.model.state_dict().items()}
+    part = result.model.head if run.config.heads_only else result.model
+    returned["weights"] = {name: x.cpu() for name, x in part.state_dict().items()}
     return returned
 
 # %% ../nbs/54_training.ipynb #4b7d20c2
@@ -520,7 +554,7 @@ def _untrained(trainer):
     "The network as it was before the first step."
     config = trainer.config
     torch.manual_seed(seed_from("weights", config.seed))
-    model = configured_model(config)
+    model = configured_model(config, heads_only=config.heads_only)
     if config.channels_last:
         model = model.to(memory_format=torch.channels_last)
     return model.to(trainer.device, torch.float64 if config.precision == "float64" else None)
