@@ -1417,6 +1417,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hier_nb.training._read_start': ('training.html#_read_start', 'hier_nb/training.py'),
                                   'hier_nb.training._report': ('training.html#_report', 'hier_nb/training.py'),
                                   'hier_nb.training._reports_before': ('training.html#_reports_before', 'hier_nb/training.py'),
+                                  'hier_nb.training._resting_model': ('training.html#_resting_model', 'hier_nb/training.py'),
                                   'hier_nb.training._revision': ('training.html#_revision', 'hier_nb/training.py'),
                                   'hier_nb.training._save_best': ('training.html#_save_best', 'hier_nb/training.py'),
                                   'hier_nb.training._save_what_fits': ('training.html#_save_what_fits', 'hier_nb/training.py'),

@@ -6,7 +6,7 @@
 __all__ = ['load_split', 'evaluate', 'hold_out', 'TrainResult', 'save_result', 'load_result', 'train', 'explore_run']
 
 # %% ../nbs/54_training.ipynb #e40cfee6
-import itertools, json, math, os, platform, subprocess, time, warnings
+import copy, itertools, json, math, os, platform, subprocess, time, warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -285,10 +285,17 @@ def load_result(
 
 def _model_with(config, weights):
     "The head's weights alone belong on the backbone as it was pretrained."
-    model = configured_model(config, pretrained=None if config.heads_only else False)
+    model = _resting_model(config) if config.heads_only else configured_model(config, False)
     part = model.head if config.heads_only else model
     part.load_state_dict(weights)
     return model.eval()
+
+
+def _resting_model(config):
+    "The network before training; its backbone is the same each time, also without pretrained weights."
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_from("weights", config.seed))
+        return configured_model(config)
 
 
 def _whole_ks(report):
@@ -436,20 +443,25 @@ def _datasets(run):  # -> for training, for validation (or None), for evaluation
 
 
 def _features_of(datasets, run):
-    "The same datasets, of the resting backbone's features."
-    model = configured_model(run.config).to(local_device(run.config.device))
-    return [
-        data and FeatureSet(features_everywhere(model, data, run.config, run.progress), data)
-        for data in datasets
-    ]
+    "The same datasets, of the resting backbone's features, seen as in an evaluation."
+    model = _resting_model(run.config).to(local_device(run.config.device))
+    still = getattr(datasets[-1], "transform", None)
+
+    def features_of(dataset):
+        pictures = copy.copy(dataset)
+        if getattr(pictures, "transform", None) is not None and still is not None:
+            pictures.transform = still
+        features = features_everywhere(model, pictures, run.config, run.progress)
+        return FeatureSet(features, pictures)
+
+    return [dataset and features_of(dataset) for dataset in datasets]
 
 
 def _whole_model(trainer):
     "The network that was trained; a head goes back onto its backbone."
     if not trainer.config.heads_only:
         return trainer.evaluated
-    device = trainer.device
-    model = configured_model(trainer.config).to(device)
+    model = _resting_model(trainer.config).to(trainer.device)
     model.head = trainer.evaluated.head
     return model.eval()
 
