@@ -9,7 +9,7 @@ __all__ = []
 from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
-from . import models, export, losses, triplets, hierarchy
+from . import models, export, features, losses, triplets, hierarchy, kinship
 from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover
 from . import distributed, config, trainer, training
 from . import notebooks, runs, compare
@@ -50,7 +50,7 @@ from .compare import *
 modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
-    *(models, export, losses, triplets, hierarchy),
+    *(models, export, features, losses, triplets, hierarchy, kinship),
     *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
