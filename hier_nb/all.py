@@ -10,6 +10,7 @@ from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
 from . import models, export, losses, triplets, hierarchy
+from . import supervised
 from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover
 from . import distributed, config, trainer, training
 from . import notebooks, runs, compare
@@ -30,6 +31,7 @@ from .export import *
 from .losses import *
 from .triplets import *
 from .hierarchy import *
+from .supervised import *
 from .retrieval import *
 from .tree import *
 from .tree_layout import *
@@ -51,6 +53,7 @@ modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
     *(models, export, losses, triplets, hierarchy),
+    supervised,
     *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
