@@ -9,7 +9,7 @@ __all__ = []
 from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
-from . import models, export, features, losses, triplets, hierarchy, kinship
+from . import models, export, features, losses, triplets, hierarchy, kinship, supervised
 from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover
 from . import distributed, config, trainer, training
 from . import notebooks, runs, compare
@@ -30,6 +30,7 @@ from .export import *
 from .losses import *
 from .triplets import *
 from .hierarchy import *
+from .supervised import *
 from .retrieval import *
 from .tree import *
 from .tree_layout import *
@@ -50,7 +51,7 @@ from .compare import *
 modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
-    *(models, export, features, losses, triplets, hierarchy, kinship),
+    *(models, export, features, losses, triplets, hierarchy, kinship, supervised),
     *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),

@@ -40,10 +40,12 @@ class HypLoss(nn.Module):
         if embeddings.device.type == "cpu":  # on a GPU the question would make it wait
             self.space.check(embeddings, "embeddings")
         order, n_views = _by_class(labels)
-        z = embeddings[order]
-        scores = self.space.similarity(z, z) / self.temperature
-        mean = _contrast(scores, n_views)
+        mean = _contrast(self.scores(embeddings[order]), n_views)
         return mean * (1 - 1 / n_views) if self.official else mean
+
+    def scores(self, z: Tensor) -> Tensor:  # (N, D) -> (N, N)
+        "What the softmax is taken of: s/τ of all pairs."
+        return self.space.similarity(z, z) / self.temperature
 
 # %% ../nbs/30_losses.ipynb #0ae9bcfd
 def _contrast(scores: Tensor, n_views: int) -> Tensor:  # (N·V, N·V) -> the mean over pairs of views
