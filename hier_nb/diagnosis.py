@@ -35,7 +35,7 @@ from hier_nb.retrieval import (
     level_names,
     ranked_gallery,
 )
-from .spaces import Flat
+from .spaces import Flat, Sphere
 from .tree import build_tree, draw_from_groups, tree_arrays
 
 # %% ../nbs/49_diagnosis.ipynb #452e0997
@@ -133,6 +133,12 @@ def beside(value: dict, controls: list) -> dict:  # name -> Measured
     }
 
 # %% ../nbs/49_diagnosis.ipynb #bbbddc53
+def directions(e: Embeddings) -> Embeddings:
+    "The same points as directions, on the sphere."
+    sphere = Sphere()
+    return replace(e, points=sphere(e.space.log(wide(e.points))), space=sphere, proxies=None)
+
+
 def class_midpoints(e: Embeddings, n: int, seed: int) -> Embeddings:  # (C, D), C ≤ n
     "The midpoint of every class, or of `n` classes drawn at random."
     found = e.labels.unique()
@@ -149,26 +155,49 @@ def gaussian_like(e: Embeddings, seed: int) -> Embeddings:
     z = torch.randn(len(u), len(u), generator=torch.Generator().manual_seed(seed)).to(u)
     return Embeddings(e.space(mean + z @ (u - mean) / math.sqrt(len(u) - 1)), e.space)
 
+# %% ../nbs/49_diagnosis.ipynb #9be5c21c
+def three_point_gap(
+    distances: Tensor, seed: int = 0
+) -> float:  # 0 for an ultrametric tree, (C, C) -> number
+    "How unequal the two longer of three distances are, over 5,000 triples ([Murtagh 2004](https://doi.org/10.1007/s00357-004-0015-y))."
+    n = len(distances)
+    i, j = some_pairs(n, 5000, seed)
+    k = torch.randint(n, (5000,), generator=torch.Generator().manual_seed(seed + 1))
+    other = (k != i) & (k != j)
+    i, j, k = i[other], j[other], k[other]
+    sides = torch.stack([distances[i, j], distances[i, k], distances[j, k]]).sort(dim=0).values
+    short, middle, long = sides.mean(1)
+    return float((long - middle) / (long - short)) if long > short else math.nan
+
 
 def tree_fit(e: Embeddings) -> float:  # −1 … 1
-    "Spearman's correlation of distances with the heights at which average linkage joins."
+    "Correlation of distances with the heights at which average linkage joins."
     from scipy.cluster.hierarchy import cophenet
 
     i, j = torch.triu_indices(len(e), len(e), 1)
-    points = e.points.double()
-    return spearman(e.space.pairwise_dist(points, points)[i, j], cophenet(average_linkage(e)))
+    heights = torch.from_numpy(cophenet(average_linkage(e)))
+    distances = e.space.pairwise_dist(e.points, e.points)[i, j].double()
+    return float(torch.corrcoef(torch.stack([distances, heights]))[0, 1])
 
 
-def shape_measures(midpoints: Embeddings, n: int, seed: int) -> dict:
-    "Cophenetic correlation and δ of class midpoints, beside `n` Gaussian clouds."
+def shape_measures(e: Embeddings, n: int, seed: int) -> dict:
+    "Three-point gap, cophenetic correlation and δ of class midpoints, beside `n` Gaussian clouds."
+    plain = class_midpoints(e, 200, seed)
+    turned = class_midpoints(directions(e), 200, seed)
 
-    def measure(e):
-        delta = delta_hyperbolicity(e, n=100, seed=seed)
-        return {"cophenetic correlation": tree_fit(e), "relative δ": delta}
+    def measure(plain, turned):
+        apart = turned.space.pairwise_dist(turned.points, turned.points)
+        return {
+            "three-point gap": three_point_gap(apart, seed),
+            "cophenetic correlation": tree_fit(turned),
+            "relative δ": delta_hyperbolicity(plain, n=100, seed=seed),
+        }
 
-    controls = [measure(gaussian_like(midpoints, seed + s)) for s in range(n)]
-    found = beside(measure(midpoints), controls)
-    return found | {"relative δ": found["relative δ"]._replace(sign=-1)}
+    clouds = [(gaussian_like(plain, seed + s), gaussian_like(turned, seed + s)) for s in range(n)]
+    found = beside(measure(plain, turned), [measure(*cloud) for cloud in clouds])
+    for name in ("three-point gap", "relative δ"):
+        found[name] = found[name]._replace(sign=-1)
+    return found
 
 # %% ../nbs/49_diagnosis.ipynb #cd8ceef5
 @torch.no_grad()
@@ -208,6 +237,10 @@ class Elsewhere:
     def costs(self, least: float = 0.005) -> list:
         "The scores that fall by `least` or more, resolved."
         return [name for name, fall in self.falls.items() if fall.low > 0 and fall.mean >= least]
+
+    def gains(self, least: float = 0.005) -> list:
+        "The scores that rise."
+        return [name for name, fall in self.falls.items() if fall.high < 0 and -fall.mean >= least]
 
 # %% ../nbs/49_diagnosis.ipynb #78937e1c
 class Questions(NamedTuple):
@@ -286,18 +319,15 @@ def node_depths_by_level(e: Embeddings, classes: Classes, n: int, seed: int) -> 
 
 # %% ../nbs/49_diagnosis.ipynb #957f1a93
 def nearest_strangers(ranked: Ranked, classes: Classes, n: int, seed: int) -> dict:
-    "Level, fine to coarse -> share of nearest pictures of another class that are kin there, not lower."
+    "Level, fine to coarse -> share of the nearest pictures of another class that are kin at that level."
     own = classes.of[ranked.rows]
     first = (ranked.classes != own[:, None]).long().argmax(1)
     stranger = ranked.classes[torch.arange(len(own)), first]
 
     def measure(classes):
         same = classes.ids[own, :-1] == classes.ids[stranger, :-1]  # (Q, L), coarse to fine
-        levels = same.sum(1)  # ids stand for whole paths, so what agrees below agrees above
-        shares = {}
-        for level in range(same.shape[1], 0, -1):
-            shares[classes.names[level - 1]] = float((levels == level).double().mean())
-        return shares
+        shares = same.double().mean(0).tolist()
+        return dict(reversed([*zip(classes.names, shares)]))
 
     return beside(measure(classes), [measure(classes.shuffled(seed + s)) for s in range(n)])
 
@@ -325,15 +355,15 @@ class Diagnosis:
     straight: Elsewhere | None  # None but in a ball
     depths: Depths | None  # None without a taxonomy, or without a radius
     trees: dict  # name -> Dasgupta's score; empty without proxies
-    linkage: object  # of class midpoints, SciPy's matrix, (C − 1, 4)
+    linkage: object  # of class midpoints by direction, SciPy's matrix, (C − 1, 4)
     rule: Rule = field(default_factory=Rule)
 
 # %% ../nbs/49_diagnosis.ipynb #5d1ae3cc
 def _is_there(found):  # by taxonomy where there is one, else by the class midpoints
     if found.hierarchy:
         return any(m.resolved for m in found.hierarchy.values())
-    fit = found.shape.get("cophenetic correlation")
-    return None if fit is None else fit.resolved
+    gap = found.shape.get("three-point gap")
+    return None if gap is None else gap.resolved
 
 
 def _radius_counts(found):
@@ -419,6 +449,8 @@ def _say_radius(found, answer):
         f"nearest change, and Recall@1 goes from {found.here['Recall@1']:.1%} to {moved.scores['Recall@1']:.1%}; "
     )
     text += f"resolved falls: {', '.join(costs)}." if costs else "no score falls in a resolved way."
+    gains = moved.gains(found.rule.least_cost)
+    text += f" Resolved rises: {', '.join(gains)}." if gains else ""
     return text + _say_depths(found.depths)
 
 
@@ -433,13 +465,16 @@ def _say_depths(depths):
     )
 
 
+def _kin(local):  # what those are called that share a level, from fine to coarse
+    return ["siblings", "cousins or nearer", *["kin"] * len(local)][: len(local)]
+
+
 def _say_local(found):
     if not found.local:
         return "Nobody told which classes are kin, so it cannot be said whether the nearest are."
-    kin = ["siblings", "cousins", *["further kin"] * len(found.local)]
     shares = [
-        f"{_beside(m, '%')} {name} (same {level})"
-        for name, (level, m) in zip(kin, found.local.items())
+        f"{_beside(m, '%')} are of the same {level}, {kin}"
+        for kin, (level, m) in zip(_kin(found.local), found.local.items())
     ]
     whole = found.hierarchy["distance correlation"]
     return (
@@ -622,8 +657,7 @@ def _plot_scores(ax, found):
 
 # %% ../nbs/49_diagnosis.ipynb #8c887ff6
 def _plot_strangers(ax, local):
-    kin = ["siblings", "cousins", *["further kin"] * len(local)]
-    names = [f"{name}\n(same {level})" for name, level in zip(kin, local)]
+    names = [f"{kin}\n(same {level})" for kin, level in zip(_kin(local), local)]
     for y, m in enumerate(local.values()):
         ax.barh(y - 0.18, m.value, 0.34, color=_blue)
         ax.barh(y + 0.18, m.mean, 0.34, color="0.8", xerr=m.spread, ecolor="0.4")
@@ -712,9 +746,8 @@ def _check_classes(e):
 
 def _measure_all(e, classes, asked, n, seed):  # the parts of a Diagnosis
     parts = _in_other_places(e, classes, asked, seed)
-    midpoints = class_midpoints(e, 200, seed)
-    parts["shape"] = shape_measures(midpoints, n, seed) if len(midpoints) > 3 else {}
-    parts["linkage"] = average_linkage(midpoints)
+    parts["shape"] = shape_measures(e, n, seed) if len(classes.ids) > 3 else {}
+    parts["linkage"] = average_linkage(class_midpoints(directions(e), 200, seed))
     parts |= dict(hierarchy={}, local={}, depths=None)
     if e.taxonomy is not None:
         ranked = rank_classes(e, classes, asked.whole)
