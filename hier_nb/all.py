@@ -10,7 +10,7 @@ from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
 from . import models, export, losses, triplets, hierarchy
-from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover
+from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis
 from . import distributed, config, trainer, training
 from . import notebooks, runs, compare
 from .geometry import *
@@ -38,6 +38,7 @@ from .plots import *
 from .scene import *
 from .explorer import *
 from .handover import *
+from .diagnosis import *
 from .distributed import *
 from .config import *
 from .trainer import *
@@ -51,7 +52,7 @@ modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
     *(models, export, losses, triplets, hierarchy),
-    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover),
+    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
 ]
