@@ -30,6 +30,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hier_nb.commands._print_by_tyro': ('commands.html#_print_by_tyro', 'hier_nb/commands.py'),
                                   'hier_nb.commands._read_command': ('commands.html#_read_command', 'hier_nb/commands.py'),
                                   'hier_nb.commands._read_diagnose': ('commands.html#_read_diagnose', 'hier_nb/commands.py'),
+                                  'hier_nb.commands._save_plot': ('commands.html#_save_plot', 'hier_nb/commands.py'),
                                   'hier_nb.commands._space_of': ('commands.html#_space_of', 'hier_nb/commands.py'),
                                   'hier_nb.commands._tell': ('commands.html#_tell', 'hier_nb/commands.py'),
                                   'hier_nb.commands.diagnose_cli': ('commands.html#diagnose_cli', 'hier_nb/commands.py'),

@@ -206,9 +206,17 @@ def _diagnose_file(words):
         text = to_json(found.to_dict())
         write_atomic(str(values["json"]), lambda path: path.write_text(text, encoding="utf-8"))
     if "figure" in values:
-        from hier_nb.plots import save_figure  # needs matplotlib, which training does not
+        _save_plot(found, str(values["figure"]))
 
-        save_figure(found.plot(), str(values["figure"]))
+
+def _save_plot(found, path):
+    from hier_nb.plots import plt, save_figure  # needs matplotlib, which training does not
+
+    fig = found.plot()
+    try:
+        save_figure(fig, path)
+    finally:
+        plt.close(fig)
 
 # %% ../nbs/55_commands.ipynb #3bd8cfd2
 def diagnose_cli(argv=None) -> int:  # exit code

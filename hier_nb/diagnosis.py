@@ -498,8 +498,8 @@ def _say_local(found):
 # %% ../nbs/49_diagnosis.ipynb #f951e0ce
 _advice = {
     "neither": "Neither a curved space nor HIER's proxies: no hierarchy is resolved that they could show.",
-    "sphere": "A sphere is enough: nothing that was measured here is lost without a radius.",
-    "flat": "Keep the radius, it carries something; straight distances are enough, or were not told apart from curved.",
+    "sphere": "A sphere is enough, as far as these scores tell: none falls in a resolved way without a radius.",
+    "flat": "Keep the radius, it carries something. (There is no curvature here that could be judged.)",
     "ball": "Keep the ball: without its radius, and with straight distances too, scores fall.",
 }
 
@@ -507,7 +507,11 @@ _advice = {
 def _say_advice(found, answers):
     text = _advice[answers["use"]]
     if answers["use"] == "neither" and answers["radius"] == "yes":
-        text += " (The lengths of the vectors matter all the same: do not compare these by cosine.)"
+        text += " The lengths of the vectors matter all the same: do not compare these by cosine."
+    if answers["use"] == "sphere" and answers["radius"] == "none":
+        text = (
+            "A sphere is what they have: there is a hierarchy, and no radius that could carry it."
+        )
     if answers["use"] == "flat" and found.straight is not None:
         text = "Keep the radius, it carries something; but straight distances between the same vectors cost nothing."
     if not found.trees:
@@ -658,10 +662,9 @@ def _plot_scores(ax, found):
         places["one radius"] = (found.one_radius.scores, _orange, "s")
     if found.straight is not None:
         places["straight"] = (found.straight.scores, _green, "^")
-    for name, (scores, color, marker) in places.items():
-        ax.plot(
-            [*scores.values()], range(len(scores)), marker, color=color, ms=7, alpha=0.8, label=name
-        )
+    for step, (name, (scores, color, marker)) in enumerate(places.items()):
+        rows = [y + 0.16 * step for y in range(len(scores))]  # so that equal scores stay visible
+        ax.plot([*scores.values()], rows, marker, color=color, ms=7, alpha=0.8, label=name)
     n = len(found.here)
     ax.set(yticks=range(n), ylim=(n - 0.4, -0.9), xlim=(0, 1.03), xlabel="score")
     ax.set_yticklabels(found.here, fontsize=8)
@@ -719,7 +722,8 @@ def diagnose(
     """Is there a hierarchy in these embeddings (N, D), does the radius carry it, and what would help?
 
     Points of the embeddings' own space, with labels (N,). Sources:
-    [Khrulkov et al. 2020](https://arxiv.org/abs/1904.02239) for δ, [Murtagh 2004](https://doi.org/10.1007/s00357-004-0015-y) for the three-point gap,
+    [Khrulkov et al. 2020](https://arxiv.org/abs/1904.02239) for δ,
+    [Murtagh 2004](https://doi.org/10.1007/s00357-004-0015-y) for the three-point gap,
     [Sokal and Rohlf 1962](https://doi.org/10.2307/1217208) for the cophenetic correlation,
     [Ermolov et al. 2022](https://arxiv.org/abs/2203.10833) for what clipping does to radii.
 
