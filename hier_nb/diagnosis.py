@@ -471,10 +471,10 @@ def _say_depths(depths):
     if depths is None:
         return ""
     m = depths.measured
-    says = "more than" if depths.carried else "no more than"
+    verdict = "the radius carries depth" if depths.carried else "the radius adds no depth"
     return (
-        f" Depth goes with the level in the taxonomy by {m.value:.2f}, {says} averaging makes it "
-        f"(random groups {m.mean:.2f} ± {m.spread:.2f}, one radius {depths.one_radius:.2f})."
+        f" Depth goes with the level in the taxonomy by {m.value:.2f}, for random groups by {m.mean:.2f} ± "
+        f"{m.spread:.2f}, for the same groups on one radius by {depths.one_radius:.2f}: {verdict}."
     )
 
 
@@ -564,6 +564,8 @@ def _table(self: Diagnosis):  # rows of text
         for name, m in group.items():
             resolved = "yes" if m.resolved else "no"
             yield f"{name:<36} {m.value:>7.3f} {m.mean:>8.3f} {m.spread:>7.3f}  {resolved}"
+    if self.depths is not None:
+        yield f"{'  the same, on one radius':<36} {self.depths.one_radius:>7.3f}"
     yield ""
     yield f"{'score':<36} {'here':>7} {'one radius':>11} {'straight':>9}"
     for name, value in self.here.items():
