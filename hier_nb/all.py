@@ -10,7 +10,7 @@ from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
 from . import models, export, features, losses, triplets, hierarchy, kinship, supervised
-from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover
+from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis
 from . import distributed, config, trainer, training
 from . import notebooks, runs, compare
 from .geometry import *
@@ -27,9 +27,11 @@ from .layouts import *
 from .datasets import *
 from .models import *
 from .export import *
+from .features import *
 from .losses import *
 from .triplets import *
 from .hierarchy import *
+from .kinship import *
 from .supervised import *
 from .retrieval import *
 from .tree import *
@@ -39,6 +41,7 @@ from .plots import *
 from .scene import *
 from .explorer import *
 from .handover import *
+from .diagnosis import *
 from .distributed import *
 from .config import *
 from .trainer import *
@@ -52,7 +55,7 @@ modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
     *(models, export, features, losses, triplets, hierarchy, kinship, supervised),
-    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover),
+    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
 ]

@@ -359,10 +359,10 @@ def _listed_classes(split_file, keys):
 
 # %% ../nbs/13_layouts.ipynb #d02b24c0
 def _read_table(path):  # rows, levels
-    table = _read_frame(path)
+    table = read_frame(path)
     _check_table(path, table)
     levels = [column for column in table if column not in ("path", "label", "split")]
-    _check_levels(path, table, levels)
+    check_levels(path, table, levels)
     sides = [None] * len(table)
     if "split" in table:
         sides = table["split"].str.strip()
@@ -374,7 +374,7 @@ def _read_table(path):  # rows, levels
     return rows, tuple(levels)
 
 
-def _read_frame(path):  # a frame of text
+def read_frame(path):  # a frame of text
     kind = path.suffix.lower()
     if kind not in (".csv", ".parquet"):
         raise ValueError(
@@ -427,7 +427,7 @@ def _check_values(path, table):
         )
 
 
-def _check_levels(path, table, levels):
+def check_levels(path, table, levels):
     for level in levels:
         values = table.groupby("label")[level].nunique()
         if (values > 1).any():

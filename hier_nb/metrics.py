@@ -443,7 +443,7 @@ def hierarchy_report(
 ) -> dict:  # {"ranking": {·}, "pairs": {·}, "trees": {tree: {·}}, "shape": {·}, "proxies": {·}}
     "A hierarchy measured against its ground truth. Classes without a path are left out, with a warning."
     e.need("labels", "taxonomy")
-    e = _with_path(e.to("cpu"))
+    e = with_path(e.to("cpu"))
     some = e[draw_rows(len(e), n_tree, seed, name="n_tree")]
     return dict(
         ranking=_mean_ranking(e, n_queries, seed),
@@ -453,8 +453,8 @@ def hierarchy_report(
         proxies={} if e.proxies is None else proxy_usage(e),
     )
 
-
-def _with_path(e):  # pictures whose class has a path
+# %% ../nbs/43_metrics.ipynb #c9b67d01
+def with_path(e):  # pictures whose class has a path
     known = (level_ids(e.labels, e.taxonomy) >= 0).all(1)
     if not known.any():
         raise ValueError(

@@ -246,7 +246,7 @@ def ranking_scores(
     names = names or [*map(str, range(1, top)), "class"]
     scores = {}
     for m in range(top, 0, -1):
-        scores[f"ap/{names[m - 1]}"] = _average_precision(levels >= m, place)
+        scores[f"ap/{names[m - 1]}"] = average_precision(levels >= m, place)
     scores["h_ap"] = _graded_precision(levels, top, place)
     scores["ndcg"] = _share(_discounted(levels, place), _discounted(best, place))
     scores["asi"] = _set_agreement(levels, best, top, place)
@@ -269,7 +269,7 @@ def _share(part, whole):
     return torch.where(whole > 0, part / whole, torch.nan)
 
 
-def _average_precision(hits, place):
+def average_precision(hits, place):
     precision = hits.cumsum(1) / place
     return _share((hits * precision).sum(1), hits.sum(1).double())
 
@@ -347,13 +347,13 @@ def judge_rankings(
     theirs = level_ids(search.gallery.labels, taxonomy)
     parts = []
     for some in rows.split(max(1, block // len(search.gallery))):
-        order = _ranked_gallery(search, some)
+        order = ranked_gallery(search, some)
         levels = levels_in_common(mine[some], theirs).gather(1, order)
         parts.append(ranking_scores(levels, len(names), names, k))
     return RankingScores(_joined(parts), rows)
 
 
-def _ranked_gallery(search, rows):  # rows of the gallery, nearest first, (B, N)
+def ranked_gallery(search, rows):  # rows of the gallery, nearest first, (B, N)
     space = search.queries.space
     points, gallery = wide(search.queries.points[rows]), wide(search.gallery.points)
     likeness = space.similarity(points, gallery)

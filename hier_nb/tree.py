@@ -105,7 +105,7 @@ def ancestor_heights(
     (pairs,) = check_ks(pairs, name="pairs")
     home = check_labels(home, len(e), name="home", device=e.points.device)
     groups = home.unique()
-    drawn = _draw_from_groups(home, pairs, seed)
+    drawn = draw_from_groups(home, pairs, seed)
     to_proxies = e.space.pairwise_dist(e.points[drawn.flatten()], e.proxies)
     to_proxies = to_proxies.view(len(groups), pairs, -1)
     heights, chosen = [], []
@@ -118,7 +118,7 @@ def ancestor_heights(
     return Ancestors((heights + heights.T) / 2, torch.stack(chosen), groups)
 
 # %% ../nbs/42_tree.ipynb #7ed9e1fa
-def _draw_from_groups(home, pairs, seed):  # rows of samples, (W, pairs)
+def draw_from_groups(home, pairs, seed):  # rows of samples, (W, pairs)
     groups, size = home.unique(return_counts=True)
     order = home.argsort(stable=True)
     start = size.cumsum(0) - size
