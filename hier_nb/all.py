@@ -10,7 +10,17 @@ from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
 from . import models, export, features, losses, triplets, hierarchy, kinship, supervised
-from . import retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis
+from hier_nb import (
+    retrieval,
+    tree,
+    tree_layout,
+    metrics,
+    plots,
+    scene,
+    explorer,
+    handover,
+    diagnosis,
+)
 from . import distributed, config, trainer, training
 from . import notebooks, runs, compare
 from .geometry import *

@@ -127,6 +127,8 @@ class HIERSettings:
     hier_strangers: float = default_of(HIERLoss, "strangers")
     # weight of the proxies' own triplets; 0 leaves them out
     hier_proxy_weight: float = default_of(HIERLoss, "proxy_weight")
+    # weight of the term that orders ancestors by depth; 0: the paper, which has none
+    hier_order: float = default_of(HIERLoss, "order")
     # proxies start as a tree of the classes, see `Trainer.start_proxies`
     hier_init_from_classes: bool = False
 
@@ -478,12 +480,12 @@ _choices = dict(
 )
 _positive = """
     image_size eval_size eval_resize min_scale dim curvature clip_radius
-    hier_proxies hier_temperature hier_temperature_start hier_triplets
+    hier_proxies hier_temperature hier_temperature_start hier_triplets hier_strangers
     epochs max_steps batch_size images_at_once lr lr_batch adam_eps step_epochs step_gamma
     eval_every save_every keep
 """.split()
 _not_negative = """
-    hier_margin hier_label_bonus hier_proxy_weight hier_weight loss_weight images_per_class
+    hier_margin hier_label_bonus hier_order hier_proxy_weight hier_weight loss_weight images_per_class
     head_lr_scale class_lr_scale hier_lr_scale weight_decay warmup_epochs
     clip_grad_value clip_grad_norm ema_decay val_fraction workers
 """.split()
@@ -581,6 +583,11 @@ def _check_space(self: TrainConfig):
             f"learn_curvature=True needs a ball, not space={self.space!r}.\n"
             "Pass space='ball', or learn_curvature=False."
         )
+    if self.hier_weight and self.hier_order and self.space == "sphere":
+        raise ValueError(
+            f"hier_order={self.hier_order} orders depths, and on the sphere all points are equally deep.\n"
+            "Pass hier_order=0, or space='ball'."
+        )
     if self.soft_clip and not (self.space == "ball" and self.clip_radius):
         raise ValueError(
             f"soft_clip=True needs a ball and a clip radius, not space={self.space!r}, "
@@ -590,7 +597,7 @@ def _check_space(self: TrainConfig):
 
 @patch
 def _check_hier(self: TrainConfig):
-    if not 0 < self.hier_strangers <= 1:
+    if self.hier_strangers > 1:
         raise ValueError(
             f"hier_strangers={self.hier_strangers} is no part of those who are not related.\n"
             "Pass a number above 0, at most 1."
@@ -883,6 +890,7 @@ _published_everywhere = dict(
     hier_kinship_settings={},
     hier_strangers=1.0,
     hier_proxy_weight=1.0,
+    hier_order=0.0,
     hier_init_from_classes=False,
     batch_size=2 * 90,
     lr_batch=180,

@@ -157,6 +157,8 @@ wrong = [
     (dict(hier_kinship_settings={"quantile": 1.5}), "quantile=1.5"),
     (dict(hier_kinship_settings={"teacher": "resnot"}), "teacher 'resnot'"),
     (dict(hier_strangers=0), "hier_strangers=0"),
+    (dict(hier_strangers=2), "hier_strangers=2.0 is no part"),
+    (dict(hier_order=1, space="sphere"), "all points are equally deep"),
 ]
 
 
