@@ -1,6 +1,6 @@
 "The whole test: every notebook runs; package and notebooks are in step, clean, and laid out by ruff."
 
-import argparse, re, subprocess, sys, tempfile
+import argparse, os, re, subprocess, sys, tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,6 +19,11 @@ def run(*cmd):  # output is shown only when something failed
     return subprocess.run(
         cmd, cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
+
+
+def share_cores(workers):
+    "Workers that run side by side do not also fight over cores with their threads."
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
 def notebooks(args):
@@ -154,6 +159,7 @@ def main():
     a.add_argument("--workers", type=int, default=2)
     a.add_argument("--slow", action="store_true", help="also run cells flagged slow")
     args = a.parse_args()
+    share_cores(args.workers)
     results = (
         unchanged("export is in step", ["nbdev-export"], [root / "hier_nb"])
         + unchanged("notebooks are clean", ["nbdev-clean"], [nbs])
