@@ -29,7 +29,8 @@ def share_cores(workers):
 def notebooks(args):
     "Each notebook is one test, executed from its first cell to its last."
     p = run(
-        "nbdev-test",
+        sys.executable,
+        str(root / ".ci" / "longest_first.py"),
         "--n-workers",
         str(args.workers),
         "--do-print",
@@ -83,7 +84,8 @@ def unit_tests(args):
             "tests",
             "-q",
             "-n",
-            str(args.workers),
+            str(args.workers + 1),  # many wait for processes that they started
+            "--dist=worksteal",  # a module's fixtures mostly made once, and nobody idle at the end
             f"--junitxml={report}",
             *(["--slow"] if args.slow else []),
         )
