@@ -84,7 +84,7 @@ def unit_tests(args):
             "tests",
             "-q",
             "-n",
-            str(args.workers + 1),  # many wait for processes that they started
+            str(args.workers),
             "--dist=worksteal",  # a module's fixtures mostly made once, and nobody idle at the end
             f"--junitxml={report}",
             *(["--slow"] if args.slow else []),

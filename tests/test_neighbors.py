@@ -34,7 +34,7 @@ def awkward(name, n=600, dim=12):
 
 
 @pytest.mark.parametrize("backend", ["torch", "faiss"])
-@pytest.mark.parametrize("k", [1, 7, 300, 599])
+@pytest.mark.parametrize("k", [1, 7, pytest.param(300, marks=pytest.mark.slow), 599])
 @pytest.mark.parametrize(
     "name", ["same", "pairs", "few", "last_digit", "crowd", "depths", "depths64", "origin"]
 )

@@ -52,7 +52,13 @@ def test_a_run_in_each_space(name, tmp_path):
     assert torch.equal(from_folder.points, e.points) and str(from_folder.space) == str(e.space)
 
 
-@pytest.mark.parametrize("name", SPACES)
+SOMETIMES = ("soft ball", "flat", "clipped flat")  # they share the code of those that always run
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] * (name in SOMETIMES)) for name in SPACES],
+)
 def test_a_resumed_run_in_each_space(name, tmp_path):
     settings = SPACES[name] | dict(schedule="constant", hier_init_from_classes=True)
     whole = run(None, **settings)
