@@ -1530,6 +1530,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hier_nb.training._train': ('training.html#_train', 'hier_nb/training.py'),
                                   'hier_nb.training._train_on': ('training.html#_train_on', 'hier_nb/training.py'),
                                   'hier_nb.training._train_rank': ('training.html#_train_rank', 'hier_nb/training.py'),
+                                  'hier_nb.training._trained_part': ('training.html#_trained_part', 'hier_nb/training.py'),
                                   'hier_nb.training._unsaved': ('training.html#_unsaved', 'hier_nb/training.py'),
                                   'hier_nb.training._untrained': ('training.html#_untrained', 'hier_nb/training.py'),
                                   'hier_nb.training._validation_after_epoch': ( 'training.html#_validation_after_epoch',

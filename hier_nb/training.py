@@ -229,8 +229,7 @@ def save_result(
 
 def _files_of(result, out):
     "(name, what writes it) of each file, in the order in which they must be written."
-    part = result.model.head if result.config.heads_only else result.model
-    weights = part.state_dict
+    weights = _trained_part(result.model, result.config).state_dict
     writers = {
         "config.yaml": lambda path: write_atomic(path, result.config.save),
         "weights.safetensors": lambda path: write_tensors(path, weights()),
@@ -286,9 +285,13 @@ def load_result(
 def _model_with(config, weights):
     "The head's weights alone belong on the backbone as it was pretrained."
     model = _resting_model(config) if config.heads_only else configured_model(config, False)
-    part = model.head if config.heads_only else model
-    part.load_state_dict(weights)
+    _trained_part(model, config).load_state_dict(weights)
     return model.eval()
+
+
+def _trained_part(model, config):
+    "What a run has learned and its files hold: the head alone, or the network."
+    return model.head if config.heads_only else model
 
 
 def _resting_model(config):
@@ -503,7 +506,7 @@ def _train_rank(run):  # -> what the folder could not take, or None
         return None
     result.embeddings.dataset = None
     returned = {f.name: getattr(result, f.name) for f in fields(result) if f.name != "model"}
-    part = result.model.head if run.config.heads_only else result.model
+    part = _trained_part(result.model, run.config)
     returned["weights"] = {name: x.cpu() for name, x in part.state_dict().items()}
     return returned
 
