@@ -600,6 +600,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'hier_nb.kinship._bag_of_meanings': ('kinship.html#_bag_of_meanings', 'hier_nb/kinship.py'),
                                  'hier_nb.kinship._check_features': ('kinship.html#_check_features', 'hier_nb/kinship.py'),
                                  'hier_nb.kinship._check_table': ('kinship.html#_check_table', 'hier_nb/kinship.py'),
+                                 'hier_nb.kinship._check_teacher': ('kinship.html#_check_teacher', 'hier_nb/kinship.py'),
                                  'hier_nb.kinship._cosine_of_bags': ('kinship.html#_cosine_of_bags', 'hier_nb/kinship.py'),
                                  'hier_nb.kinship._features_of': ('kinship.html#_features_of', 'hier_nb/kinship.py'),
                                  'hier_nb.kinship._hypernyms': ('kinship.html#_hypernyms', 'hier_nb/kinship.py'),

@@ -22,7 +22,6 @@ from typing import get_args
 import numpy as np
 import torch
 from fastcore.basics import patch
-from timm import is_model
 
 from .checks import check_ks
 from .datasets import check_settings, load_dataset
@@ -645,6 +644,8 @@ _tried = {}  # backbones that were made once, with their settings -> these setti
 
 def _try_backbone(name, settings):
     "On torch's device without memory; the settings in their types."
+    from timm import is_model
+
     key = (name, json.dumps(settings, sort_keys=True, default=str))
     if key in _tried or not is_model(name):
         return dict(_tried.get(key, settings))

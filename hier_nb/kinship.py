@@ -15,7 +15,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 import torch
-from timm import is_model
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from .checks import check_labels
@@ -478,6 +477,16 @@ def kinship_words(kinship: str) -> list[str]:
     return words
 
 
+def _check_teacher(name):
+    from timm import is_model
+
+    if not is_model(name):
+        raise ValueError(
+            f"teacher {name!r} is no model of timm.\n"
+            "See timm.list_models() for the names, or leave it out for the backbone itself."
+        )
+
+
 @dataclass
 class KinshipSettings:
     "How a source of kinship is read."
@@ -495,11 +504,8 @@ class KinshipSettings:
 
     def __post_init__(self):
         for name in self.teachers():
-            if name is not None and not is_model(name):
-                raise ValueError(
-                    f"teacher {name!r} is no model of timm.\n"
-                    "See timm.list_models() for the names, or leave it out for the backbone itself."
-                )
+            if name is not None:
+                _check_teacher(name)
         if self.quantile is not None and not 0 < self.quantile < 1:
             raise ValueError(f"quantile={self.quantile}.\nPass a number between 0 and 1, or None.")
         if not 0 < self.known <= 1:

@@ -11,7 +11,6 @@ import re
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
-import timm
 import torch
 from torch import Tensor, nn
 from .checks import require
@@ -291,6 +290,8 @@ def create_backbone(
     **kwargs,  # for timm.create_model, e.g. img_size=224, dynamic_img_size=True
 ) -> nn.Module:
     "A timm backbone without its classifier: images -> pooled features (B, F), `.num_features` = F."
+    import timm
+
     _check_name(name)
     if pretrained == "auto":
         pretrained = "package" if name in _packages else True
@@ -309,6 +310,8 @@ def create_backbone(
 
 # %% ../nbs/20_models.ipynb #5334bb42
 def _check_name(name):
+    import timm
+
     if timm.is_model(name):
         return
     near = get_close_matches(name, timm.list_models(), 3)
@@ -326,6 +329,8 @@ def _timm_settings(name, pool, wanted):
 
 
 def _from_hub(name, settings):
+    import timm
+
     try:
         return timm.create_model(name, pretrained=True, **settings)
     except OSError as e:  # no route, no such file, a full disk: all errors of huggingface_hub

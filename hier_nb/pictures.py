@@ -22,7 +22,6 @@ from filelock import FileLock
 from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import v2
 from tqdm.auto import tqdm
 from .checks import check_labels, check_mask, require
 from .embeddings import Taxonomy
@@ -283,6 +282,8 @@ def create_transform(
     | None = None,  # "crop" evaluates after resizing the shorter side to this; None: 256/224 of `size`
 ):  # callable: uint8 (3, H, W) -> float32 (3, size, size)
     "Training or evaluation transform."
+    from torchvision.transforms import v2
+
     if augmentation == "crop":
         steps = _random_crop(size, min_scale) if train else _center_crop(size, resize)
     elif augmentation == "affine":
@@ -292,33 +293,39 @@ def create_transform(
     return v2.Compose([*steps, v2.ToDtype(torch.float32, scale=True), v2.Normalize(mean, std)])
 
 # %% ../nbs/10_pictures.ipynb #1fa79911
-_bicubic = v2.InterpolationMode.BICUBIC
-_bilinear = v2.InterpolationMode.BILINEAR
-
-
 def _random_crop(size, min_scale):
-    crop = v2.RandomResizedCrop(size, (min_scale, 1), interpolation=_bicubic, antialias=True)
+    from torchvision.transforms import v2
+
+    bicubic = v2.InterpolationMode.BICUBIC
+    crop = v2.RandomResizedCrop(size, (min_scale, 1), interpolation=bicubic, antialias=True)
     return [crop, v2.RandomHorizontalFlip()]
 
 
 def _center_crop(size, resize):
+    from torchvision.transforms import v2
+
+    bicubic = v2.InterpolationMode.BICUBIC
     shorter_side = resize or size * 256 // 224
     return [
-        v2.Resize(shorter_side, interpolation=_bicubic, antialias=True),
+        v2.Resize(shorter_side, interpolation=bicubic, antialias=True),
         v2.CenterCrop(size),
     ]
 
 
 def _squeeze(size):
+    from torchvision.transforms import v2
+
     return [v2.Resize((size, size), antialias=True)]
 
 
 def _random_affine(size):
+    from torchvision.transforms import v2
+
     move = v2.RandomAffine(
         degrees=15,
         translate=(0.08, 0.08),
         scale=(0.8, 1.1),
-        interpolation=_bilinear,
+        interpolation=v2.InterpolationMode.BILINEAR,
         fill=255,
     )
     return [
