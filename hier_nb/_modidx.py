@@ -1374,6 +1374,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                 'hier_nb/supervised.py'),
                                     'hier_nb.supervised.HypMixLoss.scores': ('supervised.html#hypmixloss.scores', 'hier_nb/supervised.py'),
                                     'hier_nb.supervised._check_levels': ('supervised.html#_check_levels', 'hier_nb/supervised.py'),
+                                    'hier_nb.supervised.create_metric': ('supervised.html#create_metric', 'hier_nb/supervised.py'),
                                     'hier_nb.supervised.hierarchical_average_precision': ( 'supervised.html#hierarchical_average_precision',
                                                                                            'hier_nb/supervised.py'),
                                     'hier_nb.supervised.level_relevance': ('supervised.html#level_relevance', 'hier_nb/supervised.py'),
