@@ -1,6 +1,6 @@
 "Packages that a GPU machine without network lacks: fetch their wheels here (`make gpu-wheels`), use them there."
 
-import os, shutil, subprocess, sys, tempfile
+import importlib, os, shutil, subprocess, sys, tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,6 +39,7 @@ def fetch():
 
 def use():
     "The repository and the unpacked wheels on the path of this process and of those it starts."
+    site.mkdir(parents=True, exist_ok=True)
     sys.path[:0] = [str(root)]
     sys.path.append(str(site))  # last: what the machine has, is used
     missing = [name for module, name in needed.items() if find_spec(module) is None]
@@ -50,6 +51,7 @@ def use():
             )
         where = ["--no-index", "--find-links", str(folder), "--no-deps", "--target", str(site)]
         subprocess.run([*pip, "install", *where, *missing], check=True)
+        importlib.invalidate_caches()
         print(f"from wheels/: {', '.join(missing)}", flush=True)
     paths = [str(root), *filter(None, [os.environ.get("PYTHONPATH")]), str(site)]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)

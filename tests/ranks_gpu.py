@@ -10,6 +10,11 @@ from hier_nb.distributed import local_device
 from hier_nb.trainer import Trainer
 
 
+def both(settings: dict):
+    "The two below in one start of the rank."
+    return collectives(), steps_by_ddp(settings)
+
+
 def collectives() -> dict:
     "The backend, and what each collective that the package uses made of this rank's numbers."
     x = torch.arange(4.0, device=local_device())

@@ -269,14 +269,13 @@ def test_compiled_backbone_computes_the_same():
 
 def test_one_rank_in_a_group(device):
     "NCCL on one GPU, gloo on a CPU: collectives, and a training whose gradients go through DDP."
-    said = launch(ranks_gpu.collectives, ranks=1)[0]
+    settings = plain | dict(device=None)
+    said, by_ddp = launch(ranks_gpu.both, settings, ranks=1)[0]
     assert said["backend"] == ("nccl" if device == "cuda" else "gloo")
     assert said["device"] == device
     for name in ("total", "every", "first"):
         assert said[name] == [0.0, 1.0, 2.0, 3.0]
     assert said["words"] == ["here"]
-    settings = plain | dict(device=None)
-    by_ddp = launch(ranks_gpu.steps_by_ddp, settings, ranks=1)[0]
     alone = history(settings)
     close(by_ddp[0]["PA"], alone[0]["PA"], SINGLE)
     close(by_ddp[-1]["PA"], alone[-1]["PA"], LATER)
