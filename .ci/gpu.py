@@ -16,7 +16,7 @@ def run_tests(seconds: float) -> dict:
     "Counts and names, or an error."
     with tempfile.TemporaryDirectory() as d:
         report = Path(d) / "report.xml"
-        words = ["-m", "pytest", "tests/test_gpu.py", "-q", "-rs", "--rehearse", "--no-header"]
+        words = ["-m", "pytest", "tests/test_gpu.py", "-q", "--rehearse", "--no-header"]
         words += ["-p", "no:cacheprovider", "--durations=5", f"--junitxml={report}"]
         pytest = subprocess.Popen([sys.executable, *words], cwd=root)
         late = not ended(pytest, seconds)
@@ -115,6 +115,8 @@ def main():
     print("\n" + report["hardware"])
     if not judged:
         print("A rehearsal in small sizes: the numbers mean nothing, and no goal is judged.")
+    for name, why in tests.get("skipped", {}).items():
+        print(f"skipped       {name}: {why}")
     print("\n".join(map(verdict, report["goals"])))
     print(f"{args.out}: all of it, in {report['seconds']:.0f} s")
     broken = [name for name, table in found.items() if "error" in table]

@@ -65,7 +65,7 @@ def small_sizes() -> Sizes:
     "A rehearsal: every part, in seconds on a CPU."
     return Sizes(
         trainer=vit | dict(image_size=32, eval_size=32, hier_proxies=32),
-        batch=20,
+        batch=24,
         network=dict(image_size=32, n_proxies=32, img_size=32, depth=1),
         rounds=2,
         steps=2,

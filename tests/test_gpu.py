@@ -134,7 +134,7 @@ def test_hier_draws_the_same(device):
     close(other.usage, loss.usage, EXACT)
 
 
-def test_hier_agrees_on_average(device, draws=200):
+def test_hier_agrees_on_average(device, draws=100):
     "Each device draws its own noise; the mean of the loss and of the gradient over draws is the same."
     space = Ball()
     u, y = vectors(dtype=torch.float32)
