@@ -120,10 +120,10 @@ def parts_table(sizes: Sizes) -> list:
     rounds = [parts_of_a_step(trainer, batches) for _ in range(sizes.rounds)]
     seconds = {name: statistics.median(r[name] for r in rounds) for name in rounds[0]}
     computed = sum(seconds.values()) - seconds["data"]
-    return [
-        dict(name=name, milliseconds=1000 * s, share_of_computing_percent=100 * s / computed)
-        for name, s in seconds.items()
-    ]
+    rows = [dict(name="data, by one process", milliseconds=1000 * seconds.pop("data"))]
+    for name, s in seconds.items():
+        rows.append(dict(name=name, milliseconds=1000 * s, share_percent=100 * s / computed))
+    return rows
 
 
 def waits_table(sizes: Sizes) -> list:
@@ -300,7 +300,7 @@ def measure(
     sizes: Sizes,
     *,
     seconds: float = 300,  # after which no further table begins
-    told=lambda name, table: None,  # called after each table
+    told=lambda *table: None,  # called with name, rows and seconds of each
 ) -> dict:  # name -> rows, or {"error": ·} or {"skipped": ·}
     "All tables."
     start, found = time.perf_counter(), {}
