@@ -31,7 +31,7 @@ def main(*only):
             "On Debian or Ubuntu: apt install chromium npm"
         )
         return 0
-    if not tools.npm_file("axe-core@4.11.0", "axe.min.js", script):
+    if not tools.npm_folder("axe-core@4.11.0", "axe.min.js", script):
         sys.exit("axe-core could not be fetched from npm.\nCheck the network.")
     pages = [site / o for o in only] or sorted(
         p for p in site.rglob("*.html") if "_static" not in p.parts
