@@ -22,6 +22,7 @@ from smalldocs.site import build
 root = Path(__file__).resolve().parent.parent
 nbs, work, site = root / "nbs", root / "_proc", root / "_site"
 made_by_nbdev = "<!-- WARNING"
+only_quarto = "output-file|commonmark|format-links|bibliography|nocite|grid"  # smalldocs says that it reads none of them
 
 
 def listed():
@@ -77,8 +78,8 @@ def dress(notebook, name, works):
     for cell in cells:
         if cell["cell_type"] == "code":
             caption(cell)
-    bibliography.cite(cells, works, name)
     if name != "index.ipynb":
+        bibliography.cite(cells, works, name)
         first_text = next(n for n, cell in enumerate(cells) if cell["cell_type"] != "raw")
         cells.insert(first_text, api_tables.markdown(to_take_away(name)))
     notebook["cells"] = cells
@@ -95,21 +96,26 @@ def to_take_away(name):
 
 def caption(cell):
     "A figure without a caption shows what it says to those who cannot see it."
-    said = dict(re.findall(r"^#\|\s*(fig-[a-z]+):\s*(.*)$", source(cell), re.M))
-    pictures = [o for o in cell["outputs"] if any("image/" in k for k in o.get("data", {}))]
-    if not pictures:
-        return
-    first = said.get("fig-cap") or said.get("fig-alt")
-    if not first or (len(pictures) == 1 and "fig-cap" in said):
-        return
-    rest = re.sub(r"^#\|\s*fig-cap:.*\n", "", source(cell), flags=re.M)
-    each = [plain(first)] + [""] * (len(pictures) - 1)
-    cell["source"] = f"#| fig-cap: {json.dumps(each, ensure_ascii=False)}\n" + rest
+    lines = source(cell).splitlines(keepends=True)
+    options = {}
+    for n, line in enumerate(lines):
+        if line.startswith("#|"):
+            lines[n] = quoted(line)
+            options |= yaml.safe_load(lines[n][2:]) or {}
+    pictures = [o for o in cell["outputs"] if any("image/" in kind for kind in o.get("data", {}))]
+    if "fig-alt" in options and "fig-cap" not in options and pictures:
+        captions = [options["fig-alt"]] + [""] * (len(pictures) - 1)
+        cell["source"] = f"#| fig-cap: {json.dumps(captions, ensure_ascii=False)}\n" + "".join(lines)
 
 
-def plain(said):
-    "The text of one value of YAML."
-    return str(yaml.safe_load(f"a: {said}")["a"]) if said[:1] in "\"'" else said
+def quoted(line):
+    "A line `#| key: value` whose value is no YAML as it stands, such as a sentence with a colon."
+    try:
+        yaml.safe_load(line[2:])
+    except yaml.YAMLError:
+        key, value = line.rstrip("\n").split(":", 1)
+        return f"{key}: {json.dumps(value.strip(), ensure_ascii=False)}\n"
+    return line
 
 
 def finish(names, places):
@@ -160,7 +166,7 @@ def main():
     pages = links.read_pages(site)
     bad = links.check(site, pages)
     no_alt = sum(page.no_alt for page in pages.values())
-    said = [w for w in built.warnings if not re.search("keep-md|commonmark|format-links", w)]
+    said = [w for w in built.warnings if not re.search(only_quarto, w)]
     print("\n".join(said[:40]))
     print("\n".join("broken: " + sentence for sentence in bad[:60]))
     print(
