@@ -1,7 +1,7 @@
 """The names of a page, together at its end: nbdev puts a cell `show_doc(name)` behind the code that defines a name.
 
-There it would repeat, right below the code, the code's own first lines. By default nbdev also executes every cell that
-imports anything to make these cells' outputs. Here they are made from the installed package, and nothing is executed."""
+There it would repeat, right below the code, the code's own first lines. By default nbdev also executes every cell
+that imports anything to make these cells' outputs. Here they are made from the installed package; nothing runs."""
 
 import importlib
 import inspect
@@ -52,9 +52,13 @@ def documentation(thing):
     "Signature and text as Markdown; the text alone where an annotation of a base class cannot be read."
     try:
         text = show_doc(thing)._repr_markdown_()
-    except NameError:  # traitlets names `Self`, which inspect looks for in vain before Python 3.11.5
+    except (
+        NameError
+    ):  # traitlets names `Self`, which inspect looks for in vain before Python 3.11.5
         return f"*{inspect.getdoc(thing)}*"
-    return re.sub(r"^---\n\n|\[source\]\([^)]*\)\{[^}]*\}\n*|^### .*\n", "", text, flags=re.M).strip()
+    return re.sub(
+        r"^---\n\n|\[source\]\([^)]*\)\{[^}]*\}\n*|^### .*\n", "", text, flags=re.M
+    ).strip()
 
 
 def in_short(name, thing):

@@ -1,7 +1,7 @@
 """Works cited: `nbs/references.bib` is the one list of them.
 
-A notebook cites a work by a link to its DOI or its page on arXiv, which can be clicked in JupyterLab and on GitHub, or by
-Pandoc's `[@key]`. On the site both show the whole work under the pointer, and a page lists below what it cites."""
+A notebook cites a work by a link to its DOI or its page on arXiv, which can be clicked in JupyterLab and on GitHub,
+or by Pandoc's `[@key]`. On the site both show the whole work under the pointer, and a page lists what it cites."""
 
 import re
 

@@ -1,4 +1,4 @@
-"README.md: the markdown of the first page and of `Install and try`, with links that work from the top of the repository."
+"README.md: the text of the first page and of `Install and try`, with links from the top of the repository."
 
 import json
 import re

@@ -22,7 +22,7 @@ from smalldocs.site import build
 root = Path(__file__).resolve().parent.parent
 nbs, work, site = root / "nbs", root / "_proc", root / "_site"
 made_by_nbdev = "<!-- WARNING"
-only_quarto = "output-file|commonmark|format-links|bibliography|nocite|grid"  # smalldocs says that it reads none of them
+only_quarto = "output-file|commonmark|format-links|bibliography|nocite|grid"  # not for smalldocs
 
 
 def listed():
@@ -65,7 +65,7 @@ def prepare():
         if module:
             described = api_tables.gather(notebook["cells"], module)
             names |= described
-            places |= {n: f"{name}#{n}" for n in described}
+            places |= {n: f"/{name}#{n}" for n in described}
         dress(notebook, name, works)
         file.write_text(json.dumps(notebook), encoding="utf-8")
     (work / "_symbols.json").write_text(json.dumps(places), encoding="utf-8")
@@ -105,7 +105,9 @@ def caption(cell):
     pictures = [o for o in cell["outputs"] if any("image/" in kind for kind in o.get("data", {}))]
     if "fig-alt" in options and "fig-cap" not in options and pictures:
         captions = [options["fig-alt"]] + [""] * (len(pictures) - 1)
-        cell["source"] = f"#| fig-cap: {json.dumps(captions, ensure_ascii=False)}\n" + "".join(lines)
+        cell["source"] = f"#| fig-cap: {json.dumps(captions, ensure_ascii=False)}\n" + "".join(
+            lines
+        )
 
 
 def quoted(line):
@@ -120,7 +122,9 @@ def quoted(line):
 
 def finish(names, places):
     "What the browser shows under the pointer; formulas' letters beside the pages; the notebooks themselves."
-    up = {name: [place.replace(".ipynb", ".html"), names[name]] for name, place in places.items()}
+    up = {
+        name: [place[1:].replace(".ipynb", ".html"), names[name]] for name, place in places.items()
+    }
     symbols = table_of_symbols()
     text = json.dumps(dict(names=up, symbols=symbols), ensure_ascii=False)
     (site / "hover.json").write_text(text, encoding="utf-8")
