@@ -130,6 +130,10 @@ def finish(names, places):
     (site / "hover.json").write_text(text, encoding="utf-8")
     for name in listed():
         shutil.copy(nbs / name, site / name)
+    for copy in site.rglob("*.llms.md"):
+        text = copy.read_text(encoding="utf-8")
+        text = re.sub(r"<iframe.*?</iframe>", "(A figure to move: see the page.)", text, flags=re.S)
+        copy.write_text(text, encoding="utf-8")
     formulas()
 
 
