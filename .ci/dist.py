@@ -162,7 +162,7 @@ def install(folder, wheel, oldest):
     begun = time.perf_counter()
     if oldest:
         run(python, "-m", "pip", "install", "--quiet", "uv")
-        lowest = ["--resolution", "lowest-direct", "--python", python]
+        lowest = ["--resolution", "lowest-direct", "--python", python, "-r", root / "setup.py"]
         run(folder / "bin" / "uv", "pip", "install", *lowest, wheel)
     else:
         quiet = ["--quiet", "--disable-pip-version-check"]
