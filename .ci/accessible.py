@@ -71,18 +71,18 @@ def main(*only):
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for name, w, h, mode in looks:
-            page = browser.new_page(viewport=dict(width=w, height=h), color_scheme=mode)
             for f in pages:
+                page = browser.new_page(viewport=dict(width=w, height=h), color_scheme=mode)
                 page.goto(top + f.relative_to(site).as_posix(), wait_until="networkidle")
                 page.add_script_tag(path=script)
                 r = page.evaluate(ask)
+                page.close()  # a browser that keeps all pages needs gigabytes
                 if r["wide"] > 0:
                     wide.append(f"{name}: {f.relative_to(site)} is {r['wide']} px too wide")
                 for begin in r["code"]:
                     wide.append(f"{name}: {f.relative_to(site)}: code scrolls: {begin!r}")
                 for rule, text, n, html, why in r["bad"]:
                     found[rule, text].append((name, str(f.relative_to(site)), n, html, why))
-            page.close()
         browser.close()
     report(found, wide)
     print(
