@@ -258,13 +258,19 @@ from .training import trained_model
 def _words_and_values(words, command, known, least):
     "The words that stand alone, and the options behind them."
     first = next((n for n, word in enumerate(words) if _is_option(word)), len(words))
-    alone, values = list(words[:first]), parse_words(words[first:])
+    alone, values = list(words[:first]), parse_words(words[first:], switches=_switches)
     if len(alone) < least:
         raise ValueError(f"{command} was given too little.\nSee {command} --help.")
     unknown = [name for name in values if name not in known]
     if unknown:
         raise ValueError(f"{command} knows no {unknown[0]}.\nWrite one of: {', '.join(known)}.")
-    return alone, {name: value for name, value in values.items() if value is not None}
+    values = {name: value for name, value in values.items() if value is not None}
+    for name in values.keys() & set(_switches):
+        values[name] = cast_value(name, values[name], bool, True)
+    return alone, values
+
+
+_switches = ("rerank", "progress")
 
 
 def _is_option(word):
@@ -322,7 +328,7 @@ def _digest_of(model, transform):
     return h.hexdigest()
 
 # %% ../nbs/55_commands.ipynb #14ba240e
-_embed_names = ("out", "size", "augmentation", "errors", "batch", "workers", "device")
+_embed_names = "out size augmentation errors batch workers device progress".split()
 
 
 def _embed(words):
@@ -376,15 +382,16 @@ def _embed_new(model, transform, root, paths, values):  # path -> vector
     errors = values.get("errors", "raise")
     if errors not in ("raise", "skip"):
         raise ValueError(f"errors={errors!r} is unknown.\nChoose 'raise' or 'skip'.")
+    progress = values.get("progress", True)
     labels = [0] * len(paths)
     files = ImageFiles(root, paths)
     dataset = ImageDataset(files, labels, ["picture"], paths, transform=transform, name=root.name)
     if errors == "skip":
-        dataset = dataset.without_unreadable()
+        dataset = dataset.without_unreadable(progress)
     if not len(dataset):
         return {}
     batch = _whole("batch", values.get("batch", 64))
-    e = embed(model, dataset, batch, workers=values.get("workers", 0))
+    e = embed(model, dataset, batch, workers=values.get("workers", 0), progress=progress)
     return dict(zip(dataset.paths, e.points))
 
 
@@ -408,7 +415,8 @@ def embed_cli(argv=None) -> int:  # exit code
     MODEL     a run's folder, or one that save_model wrote; then also size=224 augmentation=crop
     FOLDER    of pictures, and of folders of pictures
     out       a row for each picture: path, label (its folder), embedding; a second time only new pictures are embedded
-    errors    skip: pictures that cannot be read are left out, with a warning"""
+    errors    skip: pictures that cannot be read are left out, with a warning
+    --progress false    shows no bar"""
     return _run_command(embed_cli, argv, _embed)
 
 # %% ../nbs/55_commands.ipynb #fbc0363f
