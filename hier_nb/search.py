@@ -350,9 +350,9 @@ def search(
         raise ValueError(
             f"k={k} neighbours were asked of {len(self)} points.\nPass 1 <= k <= {len(self)}."
         )
+    _positive(rounds=rounds, candidates=candidates or 1)
     if self._searches_exactly():
         return self._search_exactly(queries, k)
-    _positive(rounds=rounds, candidates=candidates or 1)
     self.build()
     m = min(max(candidates or max(4 * k, 100), k), len(self))
     found = [self._in_rounds(block, k, m, rounds) for block in queries.split(1024)]
