@@ -523,7 +523,7 @@ def search_cli(argv=None) -> int:  # exit code
     FILE      what hier-nb-embed wrote, or any file of embeddings
     QUERY     a picture, which MODEL embeds; or a path (without paths: a row) that stands in FILE
     method    exact, hnsw or ivf; index=FILE keeps the index for the next time
-    prints    a line for each answer, nearest first: its distance and its path"""
+    prints    a line for each answer, nearest first: its distance (after re-ranking the new one) and its path"""
     return _run_command(search_cli, argv, _search)
 
 # %% ../nbs/55_commands.ipynb #0f079e16
@@ -541,8 +541,11 @@ def _evaluate_file(words):
     if e.taxonomy is not None:
         reports["hierarchy"] = hierarchy_report(e)
     print(e)
-    for name, value in _in_lines(reports):
-        print(f"{name:<58}{value:>8.4f}" if isinstance(value, float) else f"{name:<58}{value:>8}")
+    lines = list(_in_lines(reports))
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        shown = f"{value:.4f}" if isinstance(value, float) else str(value)
+        print(f"{name:<{width}}  {shown:>8}")
     if "json" in values:
         write_json(as_path(str(values["json"])), reports)
 
