@@ -421,8 +421,14 @@ def embed(
     model.eval()
     batches = DataLoader(dataset, batch_size, num_workers=workers)
     for images, y, _ in tqdm(batches, desc="embedding", leave=False, disable=not progress):
-        points.append(compute(images.to(device, parameter.dtype)).float().cpu())
+        images = images.to(device, None if _are_numbers_of_things(images) else parameter.dtype)
+        points.append(compute(images).float().cpu())
         labels.append(y)
     model.train(was_training)
     space = Sphere() if raw_features else model.space
     return Embeddings(torch.cat(points), space, torch.cat(labels), dataset=dataset)
+
+
+def _are_numbers_of_things(x):
+    "Tokens and the like, which are looked up, in contrast to brightness."
+    return not x.is_floating_point() and x.dtype != torch.uint8

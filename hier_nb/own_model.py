@@ -193,5 +193,6 @@ _imagenet = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def input_statistics(module) -> tuple:  # mean, standard deviation; of a channel's values in [0, 1]
     "Of the pictures that a network of one's own was trained with."
+    module = getattr(module, "backbone", module)
     about = getattr(module, "pretrained_cfg", None) or {}
     return about.get("mean", _imagenet[0]), about.get("std", _imagenet[1])
