@@ -502,9 +502,9 @@ def as_dataset(
     *,
     x: str | None = None,  # where items have names: the one that the network sees; None: found
     y=None,  # and the class, or several names from coarse to fine; None: found
-    labels=None,  # a class per item, instead of the dataset's: numbers, names, or tuples from coarse to fine
+    labels=None,  # a class per item, instead of the dataset's own: as it would give them, or tuples from coarse to fine
     transform=None,  # of pictures: uint8 (3, H, W) -> tensor; None: `train` adds the configured one
-    name: str = "",  # of the dataset
+    name: str = "own",  # of the dataset
     split: str = "",  # which part of it
     progress: bool = True,  # show a bar where every item is read once for its class
 ):  # an `ImageDataset` of pictures, or an `ItemDataset` of anything else
@@ -518,7 +518,7 @@ def as_dataset(
     classes = number_classes(labels, source.names(), source.levels)
     paths = source.paths() or [str(i) for i in range(len(source))]
     about = [classes.labels, classes.names, paths, classes.taxonomy]
-    told = dict(name=name or _name_of(data), split=split)
+    told = dict(name=name, split=split)
     seen = [source.pair(i)[0] for i in _some_rows(source)]
     if all(map(_is_picture, seen)):
         return ImageDataset(_Pictures(source), *about, transform=transform, **told)
@@ -531,10 +531,6 @@ def _with_transform(dataset, transform):
     dataset = copy.copy(dataset)
     dataset.transform = transform
     return dataset
-
-
-def _name_of(data):
-    return re.sub(r"\W+", "_", type(data).__name__.lower())
 
 
 def _some_rows(source):
@@ -614,7 +610,7 @@ def load_hub(
         raise ValueError(f"split {split!r} is unknown.\nhf has train, eval, all.")
     parts = _chosen_parts(_read_hub(root), part)
     columns = y.split(",") if isinstance(y, str) else y
-    name = "hf-" + re.sub(r"[^\w.]+", "-", str(root)).strip("-")
+    name = "hf-" + re.sub(r"[^\w.]+", "-", _short_name(root)).strip("-")
     about = dict(x=x, y=columns, transform=transform, name=name, split=split)
     if split != "all" and {"train", "test"} <= set(parts):
         sides = {side: as_dataset(parts[side], **about) for side in ("train", "test")}
@@ -625,6 +621,11 @@ def load_hub(
     if split == "all":
         return whole
     return split_classes(whole, train_fraction, seed)[split == "eval"]
+
+
+def _short_name(root):
+    path = Path(str(root)).expanduser()
+    return path.stem if path.exists() else str(root)
 
 
 def _chosen_parts(found, part):

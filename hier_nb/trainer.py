@@ -1005,10 +1005,7 @@ def _find_checkpoint(self: Trainer) -> _Checkpoint | None:
 
 # %% ../nbs/53_trainer.ipynb #390c3637
 _anew = "or start anew in another folder"
-_passed_again = {
-    ("backbone", "own"): "the network again, model=…",
-    ("dataset", "own"): "the data again, train_set=…",
-}
+_passed_again = dict(backbone="model=…, the network again", dataset="train_set=…, the data again")
 
 
 @patch
@@ -1018,7 +1015,8 @@ def _check_settings(self: Trainer, found):
         why = _why_not(name, then, now, found.state["validation"])
         if why and then != "unknown":
             told.append(f"{name}={then!r}, not {now!r}: it {why}")
-            remedies.append(_passed_again.get((name, then), f"{name}={then!r}"))
+            again = _passed_again.get(name) if then == "own" else None
+            remedies.append(again or f"{name}={then!r}")
     if told:
         raise ValueError(
             f"{found.path} was made with {'; '.join(told)}.\nPass {', '.join(remedies)}, {_anew}."
