@@ -551,9 +551,9 @@ def load_cub(
 
 
 def _birds(base):  # (path, number of the class, its name), by the folders' names
-    parts = ["train", "test"] if (base / "train").is_dir() else [""]
+    parts = [base / part for part in ("train", "test") if (base / part).is_dir()] or [base]
     found = []
-    for folder in sorted(folder for part in parts for folder in (base / part).iterdir()):
+    for folder in sorted(folder for part in parts for folder in part.iterdir()):
         numbered = re.match(r"(\d+)\.(.+)", folder.name)
         if numbered and folder.is_dir():
             about = int(numbered[1]), _bird(folder.name)

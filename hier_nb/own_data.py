@@ -519,8 +519,7 @@ def as_dataset(
     paths = source.paths() or [str(i) for i in range(len(source))]
     about = [classes.labels, classes.names, paths, classes.taxonomy]
     told = dict(name=name, split=split)
-    seen = [source.pair(i)[0] for i in _some_rows(source)]
-    if all(map(_is_picture, seen)):
+    if all(_is_picture(x) for x, _ in _some_pairs(source).values()):
         return ImageDataset(_Pictures(source), *about, transform=transform, **told)
     items = _Tensors(source)
     _check_shapes(items)
@@ -533,12 +532,8 @@ def _with_transform(dataset, transform):
     return dataset
 
 
-def _some_rows(source):
-    return sorted({0, len(source) // 2, len(source) - 1})
-
-
 def _check_shapes(items):
-    shapes = {i: tuple(items[i].shape) for i in _some_rows(items)}
+    shapes = {i: tuple(items[i].shape) for i in _some_pairs(items.source)}
     if len(set(shapes.values())) > 1:
         told = ", ".join(f"{shape} at item {i}" for i, shape in shapes.items())
         raise ValueError(
@@ -566,11 +561,37 @@ def read_classes(
     if found is not None and _tells_the_truth(found, source):
         return [_plain(label) for label in found]
     rows = tqdm(range(len(source)), desc="reading classes", leave=False, disable=not progress)
-    return [_plain(source.pair(i)[1]) for i in rows]
+    return [_plain(_pair(source, i)[1]) for i in rows]
 
 
 def _tells_the_truth(found, source):
-    return all(_plain(found[i]) == _plain(source.pair(i)[1]) for i in _some_rows(source))
+    return all(_plain(found[i]) == _plain(y) for i, (_, y) in _some_pairs(source).items())
+
+
+def _some_pairs(source) -> dict:  # number -> (x, y), of three items if they can be read
+    pairs, why = {}, None
+    for i in sorted({0, len(source) // 2, len(source) - 1}):
+        try:
+            pairs[i] = _pair(source, i)
+        except _Unreadable as e:
+            why = e
+    if not pairs:
+        raise why
+    return pairs
+
+
+class _Unreadable(ValueError):
+    "A file that is broken or not there."
+
+
+def _pair(source, i):
+    try:
+        return source.pair(i)
+    except (OSError, SyntaxError, Image.DecompressionBombError) as e:
+        why = str(e).splitlines()[0]
+        raise _Unreadable(
+            f"Item {i} cannot be read: {why}\nRepair it, or leave it out, e.g. with Subset."
+        ) from None
 
 # %% ../nbs/13_own_data.ipynb #67b3b2b2
 def split_classes(
