@@ -46,7 +46,7 @@ from .files import load_checkpoint, save_checkpoint, write_json
 from .hierarchy import HIERLoss
 from .kinship import create_kinship, join_classes
 from .losses import create_loss
-from .models import EmbeddingModel, create_model, embed, keep_memory
+from .models import EmbeddingModel, are_tokens, create_model, embed, keep_memory
 from hier_nb.own_model import (
     as_model,
     describe_model,
@@ -666,8 +666,8 @@ def _temperature(share, config):
 
 @patch
 def _to_device(self: Trainer, images):
-    dtype = torch.float64 if self.config.precision == "float64" else None
-    images = images.to(self.device, dtype, non_blocking=True)
+    wide = self.config.precision == "float64" and not are_tokens(images)
+    images = images.to(self.device, torch.float64 if wide else None, non_blocking=True)
     if self.config.channels_last and images.ndim == 4:
         images = images.contiguous(memory_format=torch.channels_last)
     return images
