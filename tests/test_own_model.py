@@ -274,6 +274,7 @@ def test_kinship_by_its_own_features():
 # Ranks
 
 
+@pytest.mark.slow
 def test_two_ranks_from_a_module(tmp_path):
     torch.manual_seed(3)
     net = Net()
