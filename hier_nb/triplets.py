@@ -194,7 +194,7 @@ def sample_triplets_of(
     "`sample_triplets` for a sample of anchors; of all anchors the same draws from the same numbers."
     u = random_uniform(2, len(found.anchors), n, like=found.ids, generator=generator)
     i = found.anchors[:, None].expand(-1, n)
-    j = found.ids.gather(1, _choose(found.mutual, u[0]))
+    j = found.ids.gather(1, _choose(found.mutual, u[0])).clamp_max(n_points - 1)
     taken = found.mutual
     if not official_negatives:
         taken = taken | (found.ids == found.anchors[:, None])
