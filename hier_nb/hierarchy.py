@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from fastcore.basics import patch
 from .checks import check_labels
 from .geometry import full_precision, once_only
+from .losses import check_mined, check_sample_weights, fingerprints, shares_of
 from .neighbors import mutual_neighbors
 from .spaces import Space
 from .triplets import HierarchicalProxies, Triplets, kin_nearness, mutual_neighbors_of
@@ -326,16 +327,6 @@ def anchor_losses(
     losses, *found = _EachAnchor.apply(distances, triplets, how, seed)
     return losses, Ancestors(*found)
 
-
-def shares_of(
-    valid: Tensor,  # anchors that count, boolean (N,)
-    weights: Tensor | None = None,  # of the anchors, (N,); None: alike
-) -> Tensor:  # (N,), with the sum 1, or 0 if nobody counts
-    "What each anchor contributes to a weighted mean."
-    weights = valid.float() if weights is None else valid * weights
-    total = weights.sum()
-    return weights / torch.where(total > 0, total, torch.ones_like(total))
-
 # %% ../nbs/32_hierarchy.ipynb #4d114c53
 class _GroupedLoss(torch.autograd.Function):
     @staticmethod
@@ -347,11 +338,17 @@ class _GroupedLoss(torch.autograd.Function):
         total = _Sums(rho.new_zeros(()), rho.new_zeros(()), torch.zeros_like(rho[:, 0]))
         found = [_nobody(rho)]
         for rows, group, shares in _groups(triplets, how):
-            with torch.set_grad_enabled(bool(wanted)):
-                table = space.pairwise_dist(leaves[0][rows], leaves[1])
+            some = rows.split(max(1, 2**22 // len(rho)))
+            table = torch.cat([space.pairwise_dist(points[r], rho) for r in some])
+            table.requires_grad_(bool(wanted))
+            with torch.enable_grad():
                 part = triplet_loss(table, group, how.settings, how.generator, shares=shares)
             if wanted:
-                _accumulate(gradients, part.loss, wanted)
+                (slopes,) = torch.autograd.grad(part.loss, table)
+                for r, slope in zip(some, slopes.split(len(some[0]))):
+                    with torch.enable_grad():
+                        distances = space.pairwise_dist(leaves[0][r], leaves[1])
+                    _accumulate(gradients, distances, slope, wanted)
             total = _Sums(*map(torch.add, total, (x.detach() for x in part[:3])))
             found.append(part.ancestors._replace(ids=rows[part.ancestors.ids]))
         found = [torch.cat(parts, -1) for parts in zip(*found)]
@@ -368,8 +365,9 @@ class _GroupedLoss(torch.autograd.Function):
         return *gradients[:2], None, None, None, *gradients[2:]
 
 
-def _accumulate(gradients, loss, leaves):
-    for total, part in zip(gradients, torch.autograd.grad(loss, leaves, allow_unused=True)):
+def _accumulate(gradients, distances, slope, leaves):
+    parts = torch.autograd.grad(distances, leaves, slope, allow_unused=True)
+    for total, part in zip(gradients, parts):
         if part is not None:
             total.add_(part)
 
@@ -577,8 +575,8 @@ def _term(self: HIERLoss, name, batch, rho, generator):
 
 
 @patch
-def _block(self: HIERLoss, rho):  # triplets, or rows of a table, at a time
-    return self.block or max(1, 2**24 // len(rho))
+def _block(self: HIERLoss, rho):  # triplets at a time: at most so many rows of a table of distances
+    return self.block or max(1, 2**26 // len(rho))
 
 
 @patch
@@ -616,7 +614,7 @@ def _draw_among_proxies(self: HIERLoss, rho, generator) -> Triplets:
         triplets = sample_triplets(related, n, generator, self.official_negatives)
     else:
         anchors = pick_anchors(len(rho), self.proxy_anchors or len(rho), rho, generator)
-        found = mutual_neighbors_of(anchors, rho, k, self.space, self._block(rho))
+        found = mutual_neighbors_of(anchors, rho, k, self.space, max(1, 2**22 // len(rho)))
         related = found.mutual
         triplets = sample_triplets_of(found, len(rho), n, generator, self.official_negatives)
     self._warn_if_dead("proxies", related, triplets.valid)
@@ -830,7 +828,7 @@ def _add_references(self: HIERLoss, batch, ref_emb, ref_labels, ref_rows) -> _Ba
             )
         ref_rows = check_labels(ref_rows, len(points), name="ref_rows", device=points.device)
         rows = torch.cat([rows, ref_rows])
-    absent = torch.isin(_fingerprints(points), _fingerprints(batch.points))
+    absent = torch.isin(fingerprints(points), fingerprints(batch.points))
     absent = torch.cat([absent.new_zeros(n), absent])
     everybody = torch.cat([batch.points, points])
     return _Batch(everybody, labels, rows, n, labelled, absent)
@@ -852,26 +850,16 @@ def _join_labels(self: HIERLoss, batch, ref_labels, n_references):  # -> labels,
         labelled = torch.ones_like(labels, dtype=torch.bool)
     return torch.cat([labels, ref_labels]), torch.cat([labelled, known])
 
-
-def _fingerprints(points):  # (N, D) -> (N,) int64; equal for rows that are equal in every digit
-    points = points.detach().contiguous()
-    if points.dtype != torch.float64:
-        points = points.float()
-    bits = points.view(torch.int32 if points.dtype == torch.float32 else torch.int64).long()
-    factors = torch.arange(1, points.shape[1] + 1, device=points.device) * 0x5851F42D4C957F2D
-    factors = (factors ^ (factors >> 29)) * 0x14057B7EF767814F
-    return (bits * (factors ^ (factors >> 32))).sum(1)
-
 # %% ../nbs/32_hierarchy.ipynb #1c86e3b3
 @patch
 @outside_compile
 def _weigh(self: HIERLoss, batch, indices_tuple, weights) -> _Batch:
     n = batch.n_anchors or len(batch.points)
     if weights is not None:
-        weights = _check_sample_weights(weights, n, batch.points)
+        weights = check_sample_weights(weights, batch.points[:n])
     if indices_tuple is None:
         return batch._replace(weights=weights)
-    mined = _check_mined(indices_tuple, batch.points.device)
+    mined = check_mined(indices_tuple, batch.points.device)
     if self.pairs == "relations":
         shift = (
             batch.n_anchors or 0
@@ -881,30 +869,6 @@ def _weigh(self: HIERLoss, batch, indices_tuple, weights) -> _Batch:
         return batch._replace(weights=weights, mined=mined)
     counted = _count_mined(mined, n, batch.n_anchors is not None)
     return batch._replace(weights=counted if weights is None else counted * weights)
-
-
-def _check_sample_weights(weights, n, points):  # -> (n,), like the points
-    kind = torch.promote_types(points.dtype, torch.float32)
-    weights = torch.as_tensor(weights, device=points.device).to(kind)
-    if weights.shape != (n,):
-        raise ValueError(
-            f"weights have the shape {tuple(weights.shape)} for {n} embeddings.\nPass one number per row."
-        )
-    if points.device.type == "cpu" and not (weights.isfinite() & (weights >= 0)).all():
-        raise ValueError(
-            "weights hold numbers below 0, or none at all.\nPass finite ones, at least 0."
-        )
-    return weights
-
-
-def _check_mined(indices_tuple, device) -> tuple:  # of three or four tensors
-    sizes = {len(part) for part in indices_tuple[:2]} if len(indices_tuple) in (3, 4) else set()
-    if len(sizes) != 1 or len(indices_tuple[-1]) != len(indices_tuple[-2]):
-        raise ValueError(
-            f"indices_tuple has {len(indices_tuple)} parts that fit neither pairs nor triplets.\n"
-            "Pass a miner's output: (anchors, positives, anchors, negatives) or (anchors, positives, negatives)."
-        )
-    return tuple(torch.as_tensor(part, device=device).long() for part in indices_tuple)
 
 
 def _count_mined(mined, n, with_references):  # how often each is in them, the most often 1; (n,)
