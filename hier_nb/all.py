@@ -9,7 +9,7 @@ __all__ = []
 from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
-from . import models, export, features, losses, triplets, hierarchy, kinship, supervised
+from . import models, export, features, losses, triplets, hierarchy, kinship, supervised, pml
 from hier_nb import (
     retrieval,
     tree,
@@ -43,6 +43,7 @@ from .triplets import *
 from .hierarchy import *
 from .kinship import *
 from .supervised import *
+from .pml import *
 from .retrieval import *
 from .tree import *
 from .tree_layout import *
@@ -64,7 +65,7 @@ from .compare import *
 modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
-    *(models, export, features, losses, triplets, hierarchy, kinship, supervised),
+    *(models, export, features, losses, triplets, hierarchy, kinship, supervised, pml),
     *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),

@@ -78,8 +78,9 @@ def test_every_proxy_is_picked_equally_often():
 
 
 def test_a_sample_of_anchors_has_the_mean_of_all():
-    "Loss and gradient; so does computing in groups."
+    "Loss and gradient, along some directions; so does computing in groups."
     draws = 150
+    directions = torch.randn(24 * 3, 12, generator=numbers())  # single numbers have heavy tails
     weight = hier(n_proxies=24, dim=3).proxies.weight.detach().clone()
 
     def of(**settings):
@@ -92,7 +93,8 @@ def test_a_sample_of_anchors_has_the_mean_of_all():
             rho = loss.proxies()
             value = loss._term("proxies", hierarchy._Batch(rho), rho, None)[0].loss
             value.backward()
-            found.append(torch.cat([value.detach().view(1), loss.proxies.weight.grad.flatten()]))
+            along = loss.proxies.weight.grad.flatten() @ directions
+            found.append(torch.cat([value.detach().view(1), along]))
         found = torch.stack(found)
         return found.mean(0), found.var(0) / draws
 
@@ -100,8 +102,7 @@ def test_a_sample_of_anchors_has_the_mean_of_all():
     for settings in (dict(proxy_anchors=8), dict(block=40), dict(proxy_anchors=8, block=16)):
         other, other_error = of(**settings)
         apart = (whole - other) / (error + other_error).sqrt().clamp_min(1e-9)
-        assert apart.abs().max() < 4.5 and apart.std() < 1.25, settings
-        assert apart[0].abs() < 3.5, settings
+        assert apart.abs().max() < 4 and apart[0].abs() < 3.5, settings
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
@@ -135,7 +136,7 @@ def test_groups_are_one_sum(space):
 
 
 def test_groups_refuse_a_second_derivative_and_hand_on_nan():
-    loss = hier(proxy_anchors=16)
+    loss = hier(proxy_anchors=16, space=Flat())
     value = loss.terms(Flat()(points()), LABELS)["proxies"]
     (gradient,) = torch.autograd.grad(value, loss.proxies.weight, create_graph=True)
     fails(gradient.sum().backward, contains="differentiated once")
