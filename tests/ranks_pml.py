@@ -31,28 +31,26 @@ def hier():
     return as_pml(HIERLoss(32, 8, Flat(), n_neighbors=4))
 
 
-def steps(kind):
-    "The network's gradient, the loss's own, and a loss with a memory: on one rank, or of all ranks together."
+def steps():
+    "For Hyp and for HIER: mean gradients, and losses with a memory; on one rank, or of all ranks together."
     with process_group():
-        mine = slice(None)
-        if world_size() > 1:
-            mine = slice(6 * rank(), 6 * rank() + 6)
-        x, y = vectors()[mine], LABELS[mine]
-        torch.manual_seed(5)
-        net, loss = torch.nn.Linear(8, 8), dict(hyp=hyp, hier=hier)[kind]()
-        call = loss
-        if world_size() > 1:
-            net, call = DistributedDataParallel(net), DistributedLossWrapper(loss)
-        gradients = []
-        for _ in range(1 if kind == "hyp" else 25):
-            net.zero_grad()
-            loss.zero_grad()
-            call(net(x), y).backward()
-            both = [p.grad.clone() for p in (*net.parameters(), *loss.parameters())]
-            gradients.append(both)
-        mean = [torch.stack(of_one).mean(0) for of_one in zip(*gradients)]
-        memory = with_memory(loss, 8, size=36)
-        if world_size() > 1:
-            memory = DistributedLossWrapper(memory)
-        remembered = [memory(net(x), y).item() for _ in range(3)]
-        return mean, remembered
+        return {kind: steps_of(kind) for kind in ("hyp", "hier")}
+
+
+def steps_of(kind):
+    mine = slice(None)
+    if world_size() > 1:
+        mine = slice(6 * rank(), 6 * rank() + 6)
+    x, y = vectors()[mine], LABELS[mine]
+    torch.manual_seed(5)
+    net, loss = torch.nn.Linear(8, 8), dict(hyp=hyp, hier=hier)[kind]()
+    call, memory = loss, with_memory(loss, 8, size=36)
+    if world_size() > 1:
+        net = DistributedDataParallel(net)
+        call, memory = DistributedLossWrapper(loss), DistributedLossWrapper(memory)
+    n = 1 if kind == "hyp" else 20
+    for _ in range(n):
+        (call(net(x), y) / n).backward()
+    gradients = [p.grad.clone() for p in (*net.parameters(), *loss.parameters())]
+    remembered = [memory(net(x), y).item() for _ in range(3)]
+    return gradients, remembered
