@@ -6,12 +6,13 @@
 __all__ = []
 
 # %% ../nbs/95_all.ipynb #555c9cec
-from . import geometry, spaces, files, checks, neighbors, embeddings
+from . import geometry, spaces, files, checks, neighbors, embeddings, search
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, own_data, datasets
 from . import models, export, features, own_model
 from . import losses, triplets, hierarchy, kinship, supervised
 from hier_nb import (
+    rerank,
     retrieval,
     tree,
     tree_layout,
@@ -31,6 +32,7 @@ from .checks import *
 from .neighbors import *
 from .embeddings import *
 from .live import *
+from .search import *
 from .pictures import *
 from .samplers import *
 from .emoji import *
@@ -46,6 +48,7 @@ from .triplets import *
 from .hierarchy import *
 from .kinship import *
 from .supervised import *
+from .rerank import *
 from .retrieval import *
 from .tree import *
 from .tree_layout import *
@@ -65,11 +68,11 @@ from .compare import *
 
 # %% ../nbs/95_all.ipynb #9f0d5dfc
 modules = [
-    *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
+    *(geometry, spaces, files, checks, neighbors, embeddings, search, live_figures),
     *(pictures, samplers, emoji, layouts, own_data, datasets),
     *(models, export, features, own_model),
     *(losses, triplets, hierarchy, kinship, supervised),
-    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
+    *(rerank, retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
 ]

@@ -45,7 +45,6 @@ from .features import find_features, keep_features, of_features
 from .files import load_checkpoint, save_checkpoint, write_json
 from .hierarchy import HIERLoss
 from .kinship import create_kinship, join_classes
-from .losses import create_loss
 from .models import EmbeddingModel, are_tokens, create_model, embed, keep_memory
 from hier_nb.own_model import (
     as_model,
@@ -59,6 +58,7 @@ from .pictures import create_transform
 from .retrieval import average_linkage
 from .samplers import ClassBalancedSampler
 from .spaces import same_space
+from .supervised import create_metric
 
 # %% ../nbs/53_trainer.ipynb #37cdbe8b
 def seed_from(*numbers) -> int:  # a seed for torch, 63 bits
@@ -314,7 +314,7 @@ class Trainer:
         torch.manual_seed(seed_from("weights", config.seed))
         self.space = config.make_space()
         self.own = model if model is None else own_model(model, config, train_set)
-        self.module = self._create_module(len(train_set.class_names))
+        self.module = self._create_module(train_set)
         self._tell_kinship(train_set)
         self._prepare_batch_norm()
         self.optimizer = create_optimizer(self.module, config)
@@ -375,11 +375,11 @@ def configured_model(
 
 # %% ../nbs/53_trainer.ipynb #cf6c1916
 @patch
-def _create_module(self: Trainer, n_classes):
+def _create_module(self: Trainer, train_set):
     config = self.config
     model = configured_model(config, space=self.space, heads_only=config.heads_only, own=self.own)
     self.space = model.space  # the same, but for a network of one's own that brings another object
-    metric = self._create_metric(n_classes) if self.config.loss_weight else None
+    metric = self._create_metric(train_set) if self.config.loss_weight else None
     hier = self._create_hier() if self.config.hier_weight else None
     if config.channels_last and takes_channels_last(model):
         model = model.to(memory_format=torch.channels_last)
@@ -388,9 +388,16 @@ def _create_module(self: Trainer, n_classes):
 
 
 @patch
-def _create_metric(self: Trainer, n_classes):
+def _create_metric(self: Trainer, train_set):
     config = self.config
-    return create_loss(config.loss, n_classes, config.dim, self.space, **config.loss_settings)
+    return create_metric(
+        config.loss,
+        len(train_set.class_names),
+        config.dim,
+        self.space,
+        taxonomy=getattr(train_set, "taxonomy", None),
+        **config.loss_settings,
+    )
 
 
 @patch
