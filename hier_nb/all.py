@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/95_all.ipynb #555c9cec
+# %% ../nbs/95_all.ipynb #85dc602a
 from . import geometry, spaces, files, checks, neighbors, embeddings, search
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, own_data, datasets
@@ -31,8 +31,8 @@ from .files import *
 from .checks import *
 from .neighbors import *
 from .embeddings import *
-from .live import *
 from .search import *
+from .live import *
 from .pictures import *
 from .samplers import *
 from .emoji import *
@@ -66,7 +66,7 @@ from .notebooks import *
 from .runs import *
 from .compare import *
 
-# %% ../nbs/95_all.ipynb #9f0d5dfc
+# %% ../nbs/95_all.ipynb #0dc5d110
 modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, search, live_figures),
     *(pictures, samplers, emoji, layouts, own_data, datasets),

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ModelWithLosses', 'Trainer']
 
-# %% ../nbs/53_trainer.ipynb #62a4f59a
+# %% ../nbs/53_trainer.ipynb #8a84de9a
 import copy, hashlib, json, math, os, signal, sys, threading, time, warnings
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext, suppress
@@ -294,7 +294,7 @@ def takes_channels_last(model: nn.Module) -> bool:
     "Whether no tensor has five dimensions, for which that format does not exist."
     return all(tensor.ndim != 5 for tensor in model.state_dict().values())
 
-# %% ../nbs/53_trainer.ipynb #bfcb0a4d
+# %% ../nbs/53_trainer.ipynb #b7fc3e2e
 class Trainer:
     "Holds what training changes: network, losses, optimiser, history. `train` is the usual way in."
 
@@ -373,7 +373,7 @@ def configured_model(
     model = create_model(space=space, freeze_batch_norm=config.freeze_batch_norm, **settings)
     return of_features(model) if heads_only else model
 
-# %% ../nbs/53_trainer.ipynb #cf6c1916
+# %% ../nbs/53_trainer.ipynb #9e891584
 @patch
 def _create_module(self: Trainer, train_set):
     config = self.config
