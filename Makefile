@@ -8,13 +8,14 @@ DEMO_ARGS ?=
 GPU_ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help env demo test slow lab prepare clean site accessible browser dist gpu gpu-wheels
+.PHONY: paper help env demo test slow lab prepare clean site accessible browser dist gpu gpu-wheels
 
 help:
 	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook; Ctrl-C saves, and once more goes on"
 	@echo "make test    all notebooks as tests, export in step, notebooks clean"
 	@echo "make lab     JupyterLab on the notebooks; start.ipynb says what to click first"
 	@echo "make site    the documentation, into _site/"
+	@echo "make paper   the study of kinship as a PDF, into _site/ (needs chromium)"
 	@echo "make accessible  the built site by axe-core in a real browser (needs chromium and npm)"
 	@echo "make browser the widgets in JupyterLab in a real browser (needs chromium)"
 	@echo "make dist    wheel and sdist, installed and tried in a clean environment"
@@ -62,6 +63,9 @@ clean:
 
 site: env
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/site.py
+
+paper: env
+	@$(BIN)/python .ci/paper.py
 
 accessible: env
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright

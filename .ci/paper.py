@@ -1,4 +1,4 @@
-"A study as a PDF: its text, figures and tables without the code, printed by Chromium. `python .ci/paper.py [notebook] [out.pdf]`"
+"A study as a PDF, without its code, printed by Chromium: `python .ci/paper.py [notebook] [out.pdf]`."
 
 import re
 import shutil
@@ -13,8 +13,8 @@ from nbconvert import HTMLExporter
 browsers = ("chromium", "chromium-browser", "google-chrome", "chrome")
 style = """
 @page { size: A4; margin: 18mm 17mm 20mm }
-body { font: 10pt/1.45 "Source Serif 4", "TeX Gyre Termes", "Liberation Serif", Georgia, serif; color: #111; max-width: none;
-       padding: 0; margin: 0 }
+body { font: 10pt/1.45 "Source Serif 4", "TeX Gyre Termes", "Liberation Serif", Georgia, serif;
+       color: #111; max-width: none; padding: 0; margin: 0 }
 h1 { font-size: 20pt; line-height: 1.2; margin: 0 0 2mm }
 h2 { font-size: 13pt; margin: 7mm 0 1.5mm; break-after: avoid }
 h3 { font-size: 11pt; margin: 4mm 0 1mm; break-after: avoid }
@@ -24,7 +24,8 @@ figure, .figure { margin: 3mm 0; break-inside: avoid; text-align: center }
 svg, img { max-width: 100%; height: auto }
 .caption { font-size: 8.5pt; color: #333; text-align: left; margin: 1mm 0 3mm }
 table { border-collapse: collapse; font-size: 6.6pt; line-height: 1.25; margin: 2mm 0; width: 100% }
-th, td { padding: 0.7mm 1mm; text-align: right; white-space: nowrap; border: 0; border-bottom: 0.2pt solid #ccc; font-weight: normal }
+th, td { padding: 0.7mm 1mm; text-align: right; white-space: nowrap; font-weight: normal;
+         border: 0; border-bottom: 0.2pt solid #ccc }
 th { font-weight: 600 }
 tbody th { text-align: left; font-weight: normal }
 tr { break-inside: avoid }
@@ -71,14 +72,26 @@ def page(notebook) -> str:
 def main(source="nbs/experiments/kinship.ipynb", out="_site/kinship.pdf"):
     browser = next(filter(None, map(shutil.which, browsers)), None)
     if browser is None:
-        sys.exit("A PDF is printed by Chromium, and there is none.\nOn Debian or Ubuntu: apt install chromium")
+        sys.exit(
+            "A PDF is printed by Chromium, and there is none.\nOn Debian or Ubuntu: apt install chromium"
+        )
     out = Path(out).resolve()
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         html = Path(folder) / "paper.html"
         html.write_text(page(nbformat.read(source, 4)), encoding="utf-8")
-        switches = ["--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer", f"--user-data-dir={folder}/user"]
-        subprocess.run([browser, *switches, f"--print-to-pdf={out}", html.as_uri()], check=True, capture_output=True)
+        switches = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-pdf-header-footer",
+            f"--user-data-dir={folder}/user",
+        ]
+        subprocess.run(
+            [browser, *switches, f"--print-to-pdf={out}", html.as_uri()],
+            check=True,
+            capture_output=True,
+        )
     print(f"{out}: {out.stat().st_size / 1e3:,.0f} kB")
 
 
