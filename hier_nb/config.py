@@ -57,6 +57,8 @@ class DataSettings:
     eval_resize: int | None = default_of(create_transform, "resize")
     augmentation: str = "affine"  # "affine" for drawings, "crop" for photographs
     min_scale: float = default_of(create_transform, "min_scale")  # smallest area of a random crop
+    # "picture": each by itself; "batch": all of a step at once, on the network's device
+    augmentation_by: str = "picture"
 
 
 @dataclass
@@ -173,12 +175,16 @@ class RunSettings:
 
     seed: int = default_of(ClassBalancedSampler, "seed")  # of every random number
     device: str | None = None  # None: a GPU if there is one
-    workers: int = default_of(load_dataset, "workers")  # processes that load pictures, per rank
+    # processes that load pictures, per rank; "auto": by the cores, see `count_workers`
+    workers: int | str = default_of(load_dataset, "workers")
     precision: str = "float32"  # of the network: "float32", "bf16", "fp16"; "float64" for tests
     compile: bool = False  # torch.compile the backbone
     channels_last: bool = True  # memory format of pictures
+    tf32: bool = False  # GPU: products of float32 with 10 bits, which is quicker
+    cudnn_benchmark: bool = False  # GPU: try kernels first; may differ between two runs
     save_every: int = 1  # epochs between two checkpoints
     keep: int = 2  # newest checkpoints that are kept
+    save_in_background: bool | None = None  # go on while a checkpoint is written; None: on a GPU
     on_nan: str = "stop"  # a loss that is no number: "stop", or "skip" the step
     tensorboard: bool = True  # scalars for TensorBoard, if it is installed and there is a folder
     wandb: bool = False  # and for Weights & Biases
@@ -476,6 +482,7 @@ _choices = dict(
     precision=("float32", "bf16", "fp16", "float64"),
     on_nan=("stop", "skip"),
     augmentation=("affine", "crop"),
+    augmentation_by=("picture", "batch"),
 )
 _positive = """
     image_size eval_size eval_resize min_scale dim curvature clip_radius
@@ -486,7 +493,7 @@ _positive = """
 _not_negative = """
     hier_margin hier_label_bonus hier_order hier_proxy_weight hier_weight loss_weight images_per_class
     head_lr_scale class_lr_scale hier_lr_scale weight_decay warmup_epochs
-    clip_grad_value clip_grad_norm ema_decay val_fraction workers
+    clip_grad_value clip_grad_norm ema_decay val_fraction
 """.split()
 
 
@@ -518,6 +525,14 @@ def _check_ranges(self: TrainConfig):
         value = getattr(self, name)
         if value is not None and value < 0:
             raise ValueError(f"{name}={value} is negative.\nPass a number of at least 0.")
+    _check_workers(self.workers)
+
+
+def _check_workers(workers):
+    if workers != "auto" and not (isinstance(workers, int) and workers >= 0):
+        raise ValueError(
+            f"workers={workers!r} is no number of processes.\nPass a number of at least 0, or 'auto'."
+        )
 
 
 def _above_zero(name):
@@ -862,6 +877,7 @@ _published_backbones = dict(
 _published_everywhere = dict(
     pretrained=True,
     heads_only=False,
+    augmentation_by="picture",
     image_size=224,
     eval_size=224,
     eval_resize=256,

@@ -16,10 +16,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from . import __version__
+from .augment import create_batch_transform
 from .config import TrainConfig, make_config, read_values
 from .datasets import load_dataset
 from hier_nb.distributed import (
     broadcast_from_main,
+    count_workers,
     is_main,
     launch,
     local_device,
@@ -56,15 +58,24 @@ def load_split(
         pretrained.std,
         **config.settings_of(create_transform) | dict(augmentation=config.augmentation),
     )
-    return load_dataset(
+    dataset = load_dataset(
         config.dataset,
         config.data_root,
         split,
         transform,
-        workers=config.workers,
+        workers=count_workers(config.workers, local_device(config.device)),
         progress=progress,
         **config.data_settings,
     )
+    if train and config.augmentation_by == "batch":
+        dataset.batch_transform = create_batch_transform(
+            config.image_size,
+            pretrained.mean,
+            pretrained.std,
+            config.augmentation,
+            min_scale=config.min_scale,
+        )
+    return dataset
 
 # %% ../nbs/54_training.ipynb #ea2b9c0b
 def evaluate(
@@ -311,7 +322,8 @@ def _whole_ks(report):
 _result_files = ("result.json", "weights.safetensors", "embeddings.safetensors")
 _numbers = ("raw_features", "before", "after", "chosen_by_validation", "history", "validation")
 # Settings that decide nothing about a result:
-_beside = "data_root device workers tensorboard wandb wandb_project save_every keep".split()
+_beside = """data_root device workers tensorboard wandb wandb_project save_every save_in_background
+    keep""".split()
 
 
 def _read_numbers(out):
