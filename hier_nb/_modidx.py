@@ -127,7 +127,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'hier_nb.config._cast_parameters': ('config.html#_cast_parameters', 'hier_nb/config.py'),
                                 'hier_nb.config._cast_setting': ('config.html#_cast_setting', 'hier_nb/config.py'),
                                 'hier_nb.config._check_twice': ('config.html#_check_twice', 'hier_nb/config.py'),
-                                'hier_nb.config._check_workers': ('config.html#_check_workers', 'hier_nb/config.py'),
                                 'hier_nb.config._checked_run': ('config.html#_checked_run', 'hier_nb/config.py'),
                                 'hier_nb.config._defaults': ('config.html#_defaults', 'hier_nb/config.py'),
                                 'hier_nb.config._is_none': ('config.html#_is_none', 'hier_nb/config.py'),

@@ -493,7 +493,7 @@ _positive = """
 _not_negative = """
     hier_margin hier_label_bonus hier_order hier_proxy_weight hier_weight loss_weight images_per_class
     head_lr_scale class_lr_scale hier_lr_scale weight_decay warmup_epochs
-    clip_grad_value clip_grad_norm ema_decay val_fraction
+    clip_grad_value clip_grad_norm ema_decay val_fraction workers
 """.split()
 
 
@@ -523,15 +523,11 @@ def _check_ranges(self: TrainConfig):
             raise ValueError(f"{name}={value} is not positive.\n{_above_zero(name)}")
     for name in _not_negative:
         value = getattr(self, name)
-        if value is not None and value < 0:
+        if isinstance(value, (int, float)) and value < 0:
             raise ValueError(f"{name}={value} is negative.\nPass a number of at least 0.")
-    _check_workers(self.workers)
-
-
-def _check_workers(workers):
-    if workers != "auto" and not (isinstance(workers, int) and workers >= 0):
+    if isinstance(self.workers, str) and self.workers != "auto":
         raise ValueError(
-            f"workers={workers!r} is no number of processes.\nPass a number of at least 0, or 'auto'."
+            f"workers={self.workers!r} is no number of processes.\nPass a number, or 'auto'."
         )
 
 
