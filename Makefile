@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= runs/demo
-DEMO_ARGS ?=
+DEMO_ARGS ?= recipe=emoji-demo
 WORKERS ?= 2
 
 .PHONY: help env demo test slow lab prepare clean site accessible browser dist

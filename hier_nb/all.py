@@ -8,7 +8,7 @@ __all__ = []
 # %% ../nbs/95_all.ipynb #555c9cec
 from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
-from . import pictures, samplers, emoji, layouts, datasets
+from . import pictures, samplers, emoji, layouts, datasets, augment, depthwise
 from . import models, export, features, losses, triplets, hierarchy, kinship, supervised
 from hier_nb import (
     retrieval,
@@ -35,9 +35,11 @@ from .samplers import *
 from .emoji import *
 from .layouts import *
 from .datasets import *
+from .augment import *
 from .models import *
 from .export import *
 from .features import *
+from .depthwise import *
 from .losses import *
 from .triplets import *
 from .hierarchy import *
@@ -63,7 +65,7 @@ from .compare import *
 # %% ../nbs/95_all.ipynb #9f0d5dfc
 modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
-    *(pictures, samplers, emoji, layouts, datasets),
+    *(pictures, samplers, emoji, layouts, datasets, augment, depthwise),
     *(models, export, features, losses, triplets, hierarchy, kinship, supervised),
     *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),

@@ -246,14 +246,20 @@ def _learned(part, but):
     return [p for p in part.parameters() if p.requires_grad and id(p) not in others]
 
 
-def create_optimizer(module: ModelWithLosses, config: TrainConfig):
+def create_optimizer(
+    module: ModelWithLosses,
+    config: TrainConfig,
+    fused: bool | None = None,  # all weights in one kernel; None: on a GPU
+):
     "The configured optimiser of all parameter groups."
     groups = parameter_groups(module, config)
-    decay = config.weight_decay
+    if fused is None:
+        fused = all(p.is_cuda for group in groups for p in group["params"])
+    settings = dict(weight_decay=config.weight_decay, fused=fused or None)
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, weight_decay=decay)
+        return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, **settings)
     kinds = dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam)
-    return kinds[config.optimizer](groups, eps=config.adam_eps, weight_decay=decay)
+    return kinds[config.optimizer](groups, eps=config.adam_eps, **settings)
 
 # %% ../nbs/53_trainer.ipynb #bfcb0a4d
 class Trainer:
@@ -294,6 +300,9 @@ class Trainer:
         self._next_progress = 0.0  # time from which progress.json may be written again
         self._writers = None  # of curves, inside of `logging`
         self._saving = None  # a checkpoint that is being written in the background
+        # a GPU is told the next step before the numbers of the last are read
+        self.reads_late = self._looks_late()
+        self._unread = None  # the last step's numbers, if nobody has read them yet
         self.parallel = self._wrap()
 
     @property
@@ -643,6 +652,9 @@ def _class_means(rows, labels, n_classes):  # (C, D); zeros for a class without 
 @patch
 def take_step(self: Trainer, images: Tensor, labels: Tensor, index: Tensor):
     "One optimiser step on this rank's part of a batch; appends to `history`."
+    if self.reads_late:
+        self._take_step_ahead(images, labels, index)
+        return
     self._set_schedules()
     images = self._to_device(images)
     labels = labels.to(self.device, non_blocking=True)
@@ -849,6 +861,98 @@ def _suspects(self: Trainer, index, most=8):
         told.append("…")
     return ("pictures " if len(rows) > 1 else "picture ") + ", ".join(told)
 
+# %% ../nbs/53_trainer.ipynb #aa98cb6e
+class _Unread(NamedTuple):
+    names: list
+    numbers: Tensor  # of the names, and behind them whether the step came to nothing
+    ready: object  # an event of the GPU, or None
+    index: Tensor  # the pictures of this rank
+    finite_rows: Tensor | None
+
+
+@patch
+def _looks_late(self: Trainer) -> bool:
+    "Half precision's scaler and batches in parts decide by numbers in the middle of a step."
+    decides = self.scaler.is_enabled() or self.config.images_at_once
+    return self.device.type == "cuda" and not decides
+
+
+@patch
+def _take_step_ahead(self: Trainer, images, labels, index):
+    "A step whose numbers are read by the next, or by `read_numbers`."
+    self._set_schedules()
+    images = self._to_device(images)
+    labels, rows = (x.to(self.device, non_blocking=True) for x in (labels, index))
+    self.optimizer.zero_grad(set_to_none=True)
+    statistics = self._statistics() if self.config.on_nan == "skip" else []
+    generator = torch.Generator().manual_seed(seed_from("hier", self.config.seed, self.steps_done))
+    terms = self._with_seed(0, self.parallel, images, labels, generator, rows)
+    loss = sum(terms.values())
+    loss.backward()
+    failed = ~(loss.detach().isfinite() & self._gradients_finite())
+    for buffer, before in statistics:
+        buffer.copy_(torch.where(failed, before, buffer))
+    self.optimizer.found_inf = failed.float()
+    self._update()
+    halves = getattr(self.module.hier, "last_terms", None) or {}
+    told = terms | {f"HIER {name}": value for name, value in halves.items()}
+    unread = self._on_the_way(told, failed, index)
+    self.read_numbers()
+    self._unread = unread
+    self.history.append({})
+
+
+@patch
+def _gradients_finite(self: Trainer) -> Tensor:  # one bool, on the device
+    params = [p for group in self.optimizer.param_groups for p in group["params"]]
+    gradients = [p.grad for p in params if p.grad is not None]
+    return get_total_norm(gradients, math.inf).isfinite()
+
+
+@patch
+def _on_the_way(self: Trainer, told: dict, failed, index) -> _Unread:
+    "Numbers that travel to the CPU while nobody waits."
+    values = [value.detach().double() for value in told.values()]
+    numbers = torch.stack([*values, failed.double()])
+    ready = None
+    if numbers.is_cuda:
+        here = torch.empty(numbers.shape, dtype=numbers.dtype, pin_memory=True)
+        numbers = here.copy_(numbers, non_blocking=True)
+        ready = torch.cuda.Event()
+        ready.record()
+    return _Unread(list(told), numbers, ready, index, self.module.finite_rows)
+
+
+@patch
+def read_numbers(self: Trainer):
+    "The last step's numbers into `history`, if they are on the way; stops or skips as a step would have."
+    unread, self._unread = self._unread, None
+    if unread is None:
+        return
+    if unread.ready is not None:
+        unread.ready.synchronize()
+    *values, failed = unread.numbers.tolist()
+    row = dict(zip(unread.names, values))
+    self.history.pop()  # it stood for this one
+    if failed:
+        newest, self.module.finite_rows = self.module.finite_rows, unread.finite_rows
+        terms = {name: value for name, value in row.items() if not name.startswith("HIER ")}
+        what = "gradient" if _all_finite(terms) else "loss"
+        self._skip_or_stop(what, terms, unread.index)
+        self.module.finite_rows = newest
+        row = terms | dict(skipped=1.0)
+    elif self.config.learn_curvature:
+        row["curvature"] = self.space.fixed().c
+    self.history.append(row)
+
+
+@patch
+def _newest_row(self: Trainer) -> tuple[dict, int]:
+    "What was read last, and after how many steps it was."
+    late = self._unread is not None
+    step = self.steps_done - late
+    return self.history[step - 1] if step else {}, step
+
 # %% ../nbs/53_trainer.ipynb #f2e10c77
 @patch
 def tensors(self: Trainer) -> dict:
@@ -884,6 +988,7 @@ def save(self: Trainer):
 
     Raises FloatingPointError rather than save weights that are not finite."""
     self.wait_for_save()
+    self.read_numbers()
     tensors = self.tensors()
     _check_finite(tensors)
     if self.out_dir and is_main():
@@ -1275,6 +1380,7 @@ def fit(
         while self.steps_done < self.steps:
             epoch = self.epoch
             self._train_epoch(bar)
+            self._read_and_log()
             if after_epoch:
                 after_epoch(self, epoch)
             self._write_progress()
@@ -1305,15 +1411,23 @@ def _train_epoch(self: Trainer, bar):
 # %% ../nbs/53_trainer.ipynb #ccf568fd
 @patch
 def _report_step(self: Trainer, bar, epoch):
-    row = self.history[-1]
+    row, step = self._newest_row()
     speed = self.images_per_second
     shown = {name: f"{value:.3f}" for name, value in row.items()}
     bar.update()
     bar.set_postfix(shown | {"epoch": epoch + 1, "img/s": f"{speed:.0f}"}, refresh=False)
     rate = self.optimizer.param_groups[0]["lr"]
-    self.log(row | {"images per second": speed, "learning rate": rate})
+    self.log(row | {"images per second": speed, "learning rate": rate}, step)
     if time.time() >= self._next_progress:
         self._write_progress()
+
+
+@patch
+def _read_and_log(self: Trainer):
+    "The numbers of a step that none has followed."
+    if self._unread is not None:
+        self.read_numbers()
+        self.log(self.history[-1])
 
 
 @patch
@@ -1336,7 +1450,7 @@ def _progress(self: Trainer) -> dict:
         time=time.time(),
         images_per_second=self.images_per_second,
     )
-    return about | self.history[-1] | {f"recall_at_{k}": value for k, value in recall.items()}
+    return about | self._newest_row()[0] | {f"recall_at_{k}": value for k, value in recall.items()}
 
 # %% ../nbs/53_trainer.ipynb #e3764aeb
 @patch
