@@ -5,9 +5,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= runs/demo
 DEMO_ARGS ?= recipe=emoji-demo
+GPU_ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help env demo test slow lab prepare clean site accessible browser dist
+.PHONY: help env demo test slow lab prepare clean site accessible browser dist gpu gpu-wheels
 
 help:
 	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook; Ctrl-C saves, and once more goes on"
@@ -17,6 +18,8 @@ help:
 	@echo "make accessible  the built site by axe-core in a real browser (needs chromium and npm)"
 	@echo "make browser the widgets in JupyterLab in a real browser (needs chromium)"
 	@echo "make dist    wheel and sdist, installed and tried in a clean environment"
+	@echo "make gpu     on a machine with PyTorch and a GPU, no network: tests, tables, goals; elsewhere a rehearsal"
+	@echo "make gpu-wheels  before that, with a network: the packages such a machine lacks, into wheels/"
 	@echo "make prepare export, clean and README, before a commit"
 
 # One resolution for everything, under pinned versions: torch and torchvision must come from one build.
@@ -70,3 +73,10 @@ browser: env
 
 dist: env
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/dist.py
+
+# On the machine's own Python, whose PyTorch fits its GPU: no environment is made, and nothing fetched.
+gpu:
+	@$(PYTHON) .ci/gpu.py $(GPU_ARGS)
+
+gpu-wheels:
+	@$(PYTHON) .ci/gpu_wheels.py

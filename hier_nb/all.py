@@ -6,11 +6,12 @@
 __all__ = []
 
 # %% ../nbs/95_all.ipynb #555c9cec
-from . import geometry, spaces, files, checks, neighbors, embeddings
+from . import geometry, spaces, files, checks, neighbors, embeddings, search
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets, augment, depthwise
 from . import models, export, features, losses, triplets, hierarchy, kinship, supervised
 from hier_nb import (
+    rerank,
     retrieval,
     tree,
     tree_layout,
@@ -29,6 +30,7 @@ from .files import *
 from .checks import *
 from .neighbors import *
 from .embeddings import *
+from .search import *
 from .live import *
 from .pictures import *
 from .samplers import *
@@ -45,6 +47,7 @@ from .triplets import *
 from .hierarchy import *
 from .kinship import *
 from .supervised import *
+from .rerank import *
 from .retrieval import *
 from .tree import *
 from .tree_layout import *
@@ -64,10 +67,10 @@ from .compare import *
 
 # %% ../nbs/95_all.ipynb #9f0d5dfc
 modules = [
-    *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
+    *(geometry, spaces, files, checks, neighbors, embeddings, search, live_figures),
     *(pictures, samplers, emoji, layouts, datasets, augment, depthwise),
     *(models, export, features, losses, triplets, hierarchy, kinship, supervised),
-    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
+    *(rerank, retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
 ]

@@ -196,6 +196,18 @@ def _warn_of_spellings(root, rows):
             )
             return
 
+# %% ../nbs/13_layouts.ipynb #2da16ed0
+def pictures_below(root) -> list:  # paths from `root`, sorted
+    "All pictures in a folder and in its folders. Raises FileNotFoundError, or ValueError where there are none."
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}.\nPass a folder of pictures.")
+    found = sorted(file.as_posix() for file in _walk(root) if _is_picture(file))
+    if not found:
+        kinds = ", ".join(sorted(_suffixes))
+        raise ValueError(f"{root} holds no pictures.\nThey end in {kinds}.")
+    return found
+
 # %% ../nbs/13_layouts.ipynb #ee866436
 _spellings = dict(
     train="train training trn",

@@ -49,11 +49,11 @@ from .features import find_features, keep_features, of_features
 from .files import load_checkpoint, save_checkpoint, write_json
 from .hierarchy import HIERLoss
 from .kinship import create_kinship, join_classes
-from .losses import create_loss
 from .models import create_model, embed, keep_memory
 from .pictures import create_transform
 from .retrieval import average_linkage
 from .samplers import ClassBalancedSampler
+from .supervised import create_metric
 
 # %% ../nbs/53_trainer.ipynb #37cdbe8b
 def seed_from(*numbers) -> int:  # a seed for torch, 63 bits
@@ -280,7 +280,7 @@ class Trainer:
             _set_up_gpu(config)
         torch.manual_seed(seed_from("weights", config.seed))
         self.space = config.make_space()
-        self.module = self._create_module(len(train_set.class_names))
+        self.module = self._create_module(train_set)
         self._tell_kinship(train_set)
         self._prepare_batch_norm()
         self.optimizer = create_optimizer(self.module, config)
@@ -342,9 +342,9 @@ def configured_model(
 
 # %% ../nbs/53_trainer.ipynb #cf6c1916
 @patch
-def _create_module(self: Trainer, n_classes):
+def _create_module(self: Trainer, train_set):
     model = configured_model(self.config, space=self.space, heads_only=self.config.heads_only)
-    metric = self._create_metric(n_classes) if self.config.loss_weight else None
+    metric = self._create_metric(train_set) if self.config.loss_weight else None
     hier = self._create_hier() if self.config.hier_weight else None
     if self.config.channels_last:
         model = model.to(memory_format=torch.channels_last)
@@ -355,9 +355,16 @@ def _create_module(self: Trainer, n_classes):
 
 
 @patch
-def _create_metric(self: Trainer, n_classes):
+def _create_metric(self: Trainer, train_set):
     config = self.config
-    return create_loss(config.loss, n_classes, config.dim, self.space, **config.loss_settings)
+    return create_metric(
+        config.loss,
+        len(train_set.class_names),
+        config.dim,
+        self.space,
+        taxonomy=getattr(train_set, "taxonomy", None),
+        **config.loss_settings,
+    )
 
 
 @patch

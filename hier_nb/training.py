@@ -318,6 +318,19 @@ def _whole_ks(report):
         return report
     return report | {"recall": {int(k): value for k, value in report["recall"].items()}}
 
+# %% ../nbs/54_training.ipynb #229181d6
+def trained_model(
+    out_dir,  # of a finished run
+) -> tuple:  # the network, in evaluation mode; what prepares a picture for it
+    "The network of a run and its evaluation transform. Raises FileNotFoundError where no run is finished."
+    out = Path(out_dir)
+    config = make_config(**_read_numbers(out)["config"])
+    model = _model_with(config, load_file(out / "weights.safetensors"))
+    about = timm.get_pretrained_cfg(config.backbone)
+    settings = config.settings_of(create_transform) | dict(augmentation=config.augmentation)
+    still = create_transform(False, config.eval_size, about.mean, about.std, **settings)
+    return model, still
+
 # %% ../nbs/54_training.ipynb #11895ac4
 _result_files = ("result.json", "weights.safetensors", "embeddings.safetensors")
 _numbers = ("raw_features", "before", "after", "chosen_by_validation", "history", "validation")
