@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= runs/demo
-DEMO_ARGS ?=
+DEMO_ARGS ?= recipe=emoji-demo
 GPU_ARGS ?=
 WORKERS ?= 2
 

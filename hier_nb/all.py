@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/95_all.ipynb #558d5b9e
+# %% ../nbs/95_all.ipynb #2915e24d
 from . import geometry, spaces, files, checks, neighbors, embeddings, search
 from . import live as live_figures
-from . import pictures, samplers, emoji, layouts, own_data, datasets
+from . import pictures, samplers, emoji, layouts, own_data, datasets, augment, depthwise
 from . import models, export, features, own_model
 from . import losses, triplets, hierarchy, kinship, supervised, pml
 from hier_nb import (
@@ -39,9 +39,11 @@ from .emoji import *
 from .layouts import *
 from .own_data import *
 from .datasets import *
+from .augment import *
 from .models import *
 from .export import *
 from .features import *
+from .depthwise import *
 from .own_model import *
 from .losses import *
 from .triplets import *
@@ -67,10 +69,10 @@ from .notebooks import *
 from .runs import *
 from .compare import *
 
-# %% ../nbs/95_all.ipynb #2e640831
+# %% ../nbs/95_all.ipynb #487be357
 modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, search, live_figures),
-    *(pictures, samplers, emoji, layouts, own_data, datasets),
+    *(pictures, samplers, emoji, layouts, own_data, datasets, augment, depthwise),
     *(models, export, features, own_model),
     *(losses, triplets, hierarchy, kinship, supervised, pml),
     *(rerank, retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),

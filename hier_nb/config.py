@@ -58,6 +58,8 @@ class DataSettings:
     eval_resize: int | None = default_of(create_transform, "resize")
     augmentation: str = "affine"  # "affine" for drawings, "crop" for photographs
     min_scale: float = default_of(create_transform, "min_scale")  # smallest area of a random crop
+    # "picture": each by itself; "batch": all of a step at once, on the network's device
+    augmentation_by: str = "picture"
 
 
 @dataclass
@@ -178,12 +180,16 @@ class RunSettings:
 
     seed: int = default_of(ClassBalancedSampler, "seed")  # of every random number
     device: str | None = None  # None: a GPU if there is one
-    workers: int = default_of(load_dataset, "workers")  # processes that load pictures, per rank
+    # processes that load pictures, per rank; "auto": by the cores, see `count_workers`
+    workers: int | str = default_of(load_dataset, "workers")
     precision: str = "float32"  # of the network: "float32", "bf16", "fp16"; "float64" for tests
     compile: bool = False  # torch.compile the backbone
     channels_last: bool = True  # memory format of pictures
+    tf32: bool = False  # GPU: products of float32 with 10 bits, which is quicker
+    cudnn_benchmark: bool = False  # GPU: try kernels first; may differ between two runs
     save_every: int = 1  # epochs between two checkpoints
     keep: int = 2  # newest checkpoints that are kept
+    save_in_background: bool | None = None  # go on while a checkpoint is written; None: on a GPU
     on_nan: str = "stop"  # a loss that is no number: "stop", or "skip" the step
     tensorboard: bool = True  # scalars for TensorBoard, if it is installed and there is a folder
     wandb: bool = False  # and for Weights & Biases
@@ -473,7 +479,7 @@ _casts = {  # in the order in which they are tried
     str: _as_text,
 }
 
-# %% ../nbs/52_config.ipynb #46a9dee7
+# %% ../nbs/52_config.ipynb #38e16285
 _choices = dict(
     space=("ball", "sphere", "flat"),
     schedule=("cosine", "constant", "step"),
@@ -481,6 +487,7 @@ _choices = dict(
     precision=("float32", "bf16", "fp16", "float64"),
     on_nan=("stop", "skip"),
     augmentation=("affine", "crop"),
+    augmentation_by=("picture", "batch"),
 )
 _positive = """
     image_size eval_size eval_resize min_scale dim curvature clip_radius
@@ -521,8 +528,12 @@ def _check_ranges(self: TrainConfig):
             raise ValueError(f"{name}={value} is not positive.\n{_above_zero(name)}")
     for name in _not_negative:
         value = getattr(self, name)
-        if value is not None and value < 0:
+        if isinstance(value, (int, float)) and value < 0:
             raise ValueError(f"{name}={value} is negative.\nPass a number of at least 0.")
+    if isinstance(self.workers, str) and self.workers != "auto":
+        raise ValueError(
+            f"workers={self.workers!r} is no number of processes.\nPass a number, or 'auto'."
+        )
 
 
 def _above_zero(name):
@@ -842,7 +853,7 @@ def published_runs() -> list[str]:
     "Recipes of the published runs of HIER."
     return [name for name in recipe_names() if name.split("-")[-1] in _published_backbones]
 
-# %% ../nbs/52_config.ipynb #b563c034
+# %% ../nbs/52_config.ipynb #d057e6d1
 def published_settings(
     recipe: str,  # e.g. "cub-vit"; a run of HIER
 ) -> dict:  # names of TrainConfig -> values
@@ -869,6 +880,7 @@ _published_backbones = dict(
 _published_everywhere = dict(
     pretrained=True,
     heads_only=False,
+    augmentation_by="picture",
     image_size=224,
     eval_size=224,
     eval_resize=256,

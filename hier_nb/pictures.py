@@ -60,6 +60,10 @@ def _new_axes(n, columns, lines):  # room for n pictures, each below so many lin
 class ImageDataset(Dataset):
     "Labelled pictures: `dataset[i]` is (image, label, i), the image (3, H, W) after the transform."
 
+    batch_transform = (
+        None  # augments a whole batch, where training wants it, see `create_batch_transform`
+    )
+
     def __init__(
         self,
         images,  # N pictures (H, W, 3) uint8: one array, or anything with a length that decodes when asked
@@ -157,6 +161,7 @@ def subset(
         name=self.name,
         split=self.split,
     )
+    part.batch_transform = self.batch_transform
     for name in _of_each_picture:
         if hasattr(self, name):
             values = getattr(self, name)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['load_split', 'evaluate', 'hold_out', 'TrainResult', 'save_result', 'load_result', 'train', 'explore_run']
 
-# %% ../nbs/54_training.ipynb #e40cfee6
+# %% ../nbs/54_training.ipynb #b635fc7c
 import copy, itertools, json, math, os, pickle, platform, subprocess, time, warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -16,10 +16,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from . import __version__
+from .augment import create_batch_transform
 from .config import TrainConfig, make_config, read_values
 from .datasets import load_dataset
 from hier_nb.distributed import (
     broadcast_from_main,
+    count_workers,
     is_main,
     launch,
     local_device,
@@ -48,7 +50,7 @@ from hier_nb.trainer import (
     takes_channels_last,
 )
 
-# %% ../nbs/54_training.ipynb #6996e067
+# %% ../nbs/54_training.ipynb #2d84114f
 def load_split(
     config: TrainConfig,
     split: str,  # "train", "eval", or another that the dataset has
@@ -57,15 +59,26 @@ def load_split(
     model=None,  # a network of one's own, which decides the mean and the standard deviation
 ):
     "A split of the configured dataset with its transform; where only heads are trained, nothing is augmented."
-    return load_dataset(
+    train = split == "train" and not config.heads_only
+    dataset = load_dataset(
         config.dataset,
         config.data_root,
         split,
         configured_transform(config, split == "train", model),
-        workers=config.workers,
+        workers=count_workers(config.workers, local_device(config.device)),
         progress=progress,
         **config.data_settings,
     )
+    if train and config.augmentation_by == "batch":
+        mean, std = _statistics(config, model)
+        dataset.batch_transform = create_batch_transform(
+            config.image_size,
+            mean,
+            std,
+            config.augmentation,
+            min_scale=config.min_scale,
+        )
+    return dataset
 
 # %% ../nbs/54_training.ipynb #04393b11
 def configured_transform(
@@ -392,7 +405,8 @@ def trained_model(
 _result_files = ("result.json", "weights.safetensors", "embeddings.safetensors")
 _numbers = ("raw_features", "before", "after", "chosen_by_validation", "history", "validation")
 # Settings that decide nothing about a result:
-_beside = "data_root device workers tensorboard wandb wandb_project save_every keep".split()
+_beside = """data_root device workers tensorboard wandb wandb_project save_every save_in_background
+    keep""".split()
 
 
 def _read_numbers(out):

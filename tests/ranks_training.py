@@ -67,6 +67,7 @@ def steps(settings, n=3):
     t.parallel.train()
     for batch, _ in zip(t.loader, range(n)):
         t.take_step(*batch)
+    t.read_numbers()  # a GPU's come a step late
     e = embed_everywhere(t.evaluated, data, t.config, progress=False)
     return t.history, {k: v.double() for k, v in t.evaluated.state_dict().items()}, e.points
 

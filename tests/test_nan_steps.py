@@ -11,7 +11,7 @@ from torch import nn
 
 from hier_nb.config import TrainConfig
 from hier_nb.files import checkpoints, read_checkpoint
-from hier_nb.trainer import Trainer
+from hier_nb.trainer import Trainer, create_optimizer
 
 
 class BadGradient(nn.Module):
@@ -113,3 +113,50 @@ def test_histories_hold_both_terms_of_hier(tmp_path):
     json.loads(
         (tmp_path / "progress.json").read_text(), parse_constant=lambda name: pytest.fail(name)
     )
+
+
+def ahead(fault_at=None, **settings):
+    "A run whose numbers are read a step late, on a CPU; one step's loss may be no number."
+    t = trainer(freeze_batch_norm=True, **settings)
+    t.optimizer = create_optimizer(t.module, t.config, fused=True)
+    plain, bad = t.module.metric, BadLoss()
+    batches = [first_batch(t)] * 5
+    for n, batch in enumerate(batches):
+        t.module.metric = bad if n == fault_at else plain
+        t.take_step(*batch)
+    t.read_numbers()
+    return t
+
+
+def test_numbers_read_late_are_the_same_numbers(monkeypatch):
+    at_once = ahead()
+    monkeypatch.setattr(Trainer, "_looks_late", lambda self: True)
+    late = ahead()
+    assert late.reads_late and not at_once.reads_late
+    assert late.history == at_once.history and len(late.history) == 5
+    for name, value in state(late).items():
+        assert torch.equal(value, at_once.tensors()[name]), name
+
+
+def test_a_step_that_is_no_number_is_skipped_before_it_is_read(monkeypatch):
+    at_once = ahead(2, on_nan="skip")
+    monkeypatch.setattr(Trainer, "_looks_late", lambda self: True)
+    with pytest.warns(UserWarning, match="loss is not finite at step 2"):
+        late = ahead(2, on_nan="skip")
+    assert [row.get("skipped") for row in late.history] == [None, None, 1.0, None, None]
+    for name, value in state(late).items():
+        assert torch.equal(value, at_once.tensors()[name]), name
+    with pytest.raises(FloatingPointError, match="loss is not finite at step 2"):
+        ahead(2)
+
+
+def test_nothing_is_saved_before_it_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(Trainer, "_looks_late", lambda self: True)
+    t = trainer(freeze_batch_norm=True, out=tmp_path)
+    t.optimizer = create_optimizer(t.module, t.config, fused=True)
+    batch = first_batch(t)
+    t.module.metric = BadGradient()
+    t.take_step(*batch)
+    with pytest.raises(FloatingPointError, match="gradient is not finite at step 0"):
+        t.save()
+    assert not checkpoints(tmp_path / "checkpoints")
