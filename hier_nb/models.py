@@ -6,6 +6,7 @@
 __all__ = ['Head', 'EmbeddingModel', 'create_backbone', 'create_model', 'embed']
 
 # %% ../nbs/20_models.ipynb #0ea1094b
+import copy
 import functools
 import re
 from difflib import get_close_matches
@@ -69,6 +70,8 @@ class EmbeddingModel(nn.Module):
         self.backbone = backbone
         self.head = nn.Identity() if head is None else head
         self.freeze_batch_norm = freeze_batch_norm
+        self.freeze_patch_embed = freeze_patch_embed
+        self.adapter = None  # or what was put beside the backbone's layers, see `add_lora`
         if freeze_patch_embed and hasattr(backbone, "patch_embed"):
             backbone.patch_embed.requires_grad_(False)
         if freeze_batch_norm:
@@ -95,6 +98,25 @@ class EmbeddingModel(nn.Module):
             for layer in self._batch_norms():
                 layer.eval()
         return self
+
+# %% ../nbs/20_models.ipynb #bd2b4ad1
+def merged(
+    model: EmbeddingModel,
+) -> EmbeddingModel:  # the model itself, if there is nothing to merge
+    "A copy of the network with its adapters added to its layers: the same points, without peft."
+    if model.adapter is None:
+        return model
+    backbone = copy.deepcopy(model.backbone)
+    for name, layer in list(backbone.named_modules()):
+        if hasattr(layer, "get_base_layer"):
+            layer.merge()
+            backbone.set_submodule(name, layer.get_base_layer())
+    del backbone.peft_config
+    freeze = (model.freeze_batch_norm, model.freeze_patch_embed)
+    plain = EmbeddingModel(backbone.requires_grad_(True), copy.deepcopy(model.head), *freeze)
+    if hasattr(model, "config"):
+        plain.config = model.config
+    return plain.train(model.training)
 
 # %% ../nbs/20_models.ipynb #cf11577d
 def read_weights(path: Path) -> dict:

@@ -22,6 +22,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
+from .adapters import add_lora, layer_groups, learned_state, load_learned
 from .checks import check_labels
 from .config import TrainConfig, set_lr
 from .curves import open_tensorboard, open_wandb
@@ -146,20 +147,21 @@ class ModelWithLosses(nn.Module):
 
 # %% ../nbs/53_trainer.ipynb #7f451b22
 def parameter_groups(module: ModelWithLosses, config: TrainConfig) -> list[dict]:
-    "Groups named backbone, head, hierarchy, classes and space, with their learning rates."
+    "Groups named backbone (several by layer_decay), head, hierarchy, classes and space, with their learning rates."
     lr = config.lr
     if config.lr_batch:
         lr *= config.batch_size / config.lr_batch
     curvature = list(module.model.space.parameters())  # shared by head and losses
-    parts = dict(
-        backbone=(_learned(module.model.backbone, curvature), 1.0),
-        head=(_learned(module.model.head, curvature), config.head_lr_scale),
-        hierarchy=(_learned(module.hier, curvature), config.hier_lr_scale),
-        classes=(_learned(module.metric, curvature), config.class_lr_scale),
-        space=(curvature, config.head_lr_scale),
-    )
+    by_layer = layer_groups(module.model.backbone, config.layer_decay)
+    parts = [
+        *[("backbone", params, scale) for scale, params in by_layer],
+        ("head", _learned(module.model.head, curvature), config.head_lr_scale),
+        ("hierarchy", _learned(module.hier, curvature), config.hier_lr_scale),
+        ("classes", _learned(module.metric, curvature), config.class_lr_scale),
+        ("space", curvature, config.head_lr_scale),
+    ]
     groups = []
-    for name, (params, scale) in parts.items():
+    for name, params, scale in parts:
         if params:
             groups.append(dict(name=name, params=params, lr=lr * scale, initial_lr=lr * scale))
             if name == "space":
@@ -254,6 +256,8 @@ def configured_model(
     if space is None:
         space = config.make_space()
     model = create_model(space=space, freeze_batch_norm=config.freeze_batch_norm, **settings)
+    if config.adapter:
+        add_lora(model, **config.settings_of(add_lora))
     return of_features(model) if heads_only else model
 
 # %% ../nbs/53_trainer.ipynb #cf6c1916
@@ -717,9 +721,9 @@ def _suspects(self: Trainer, index, most=8):
 @patch
 def tensors(self: Trainer) -> dict:
     "Everything a checkpoint must hold that is a tensor."
-    out = {f"module.{name}": value for name, value in self.module.state_dict().items()}
+    out = {f"module.{name}": value for name, value in learned_state(self.module).items()}
     if self.ema:
-        out |= {f"ema.{name}": value for name, value in self.ema.state_dict().items()}
+        out |= {f"ema.{name}": value for name, value in learned_state(self.ema).items()}
     for n, values in self.optimizer.state_dict()["state"].items():
         for name, value in values.items():
             if value is not None:
@@ -798,6 +802,7 @@ def _hash(data):
 _stays = {  # why -> settings that a run cannot change in the middle
     "decides which pictures a step sees": "dataset val_fraction batch_size images_per_class seed",
     "makes the network": "backbone backbone_settings freeze_batch_norm sync_batch_norm freeze_patch_embed dim",
+    "makes what is trained beside the backbone's layers": "adapter lora_rank lora_alpha lora_targets",
     "makes the space that all proxies lie in": "space curvature learn_curvature clip_radius soft_clip",
     "makes what is learnt beside the network": "loss hier_proxies",
     "says how the run began": "pretrained init_class_proxies hier_init_from_classes",
@@ -807,6 +812,7 @@ _stays_on_or_off = {  # setting that may change, but neither from 0 nor to 0 -> 
     "ema_decay": "switches an average of the weights on or off, which cannot begin or end in the middle of a run",
     "loss_weight": "switches the metric loss with its proxies on or off",
     "hier_weight": "switches HIER with its proxies on or off",
+    "layer_decay": "puts the parameters, and what the optimiser knows of each, in another order",
 }
 # Validations before and after would not compare:
 _stays_once_validated = ["eval_size", "eval_resize", "recall_ks"]
@@ -922,7 +928,7 @@ def _size_of(training_set):
 
 @patch
 def _check_network(self: Trainer, found):
-    mine = {f"module.{name}": tuple(x.shape) for name, x in self.module.state_dict().items()}
+    mine = {f"module.{name}": tuple(x.shape) for name, x in learned_state(self.module).items()}
     theirs = {name: tuple(x.shape) for name, x in found.tensors.items()}
     theirs = {name: shape for name, shape in theirs.items() if name.startswith("module.")}
     for name in sorted(mine.keys() | theirs.keys()):
@@ -987,9 +993,9 @@ def load_state(self: Trainer, tensors: dict, state: dict):
     "Continue from what `tensors` and `state` said."
     average = _with_prefix("ema.", tensors)
     self._check_average(average)
-    self.module.load_state_dict(_with_prefix("module.", tensors))
+    load_learned(self.module, _with_prefix("module.", tensors))
     if self.ema is not None:
-        self.ema.load_state_dict(average)
+        load_learned(self.ema, average)
     self.optimizer.load_state_dict(self._optimizer_state(_with_prefix("optimizer.", tensors)))
     if state["scaler"]:
         self.scaler.load_state_dict(state["scaler"])
