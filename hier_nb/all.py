@@ -9,7 +9,8 @@ __all__ = []
 from . import geometry, spaces, files, checks, neighbors, embeddings
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, datasets
-from . import models, export, features, losses, triplets, hierarchy, kinship, supervised
+from . import models, export, features, adapters
+from . import losses, triplets, hierarchy, kinship, supervised
 from hier_nb import (
     retrieval,
     tree,
@@ -38,6 +39,7 @@ from .datasets import *
 from .models import *
 from .export import *
 from .features import *
+from .adapters import *
 from .losses import *
 from .triplets import *
 from .hierarchy import *
@@ -64,7 +66,8 @@ from .compare import *
 modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
     *(pictures, samplers, emoji, layouts, datasets),
-    *(models, export, features, losses, triplets, hierarchy, kinship, supervised),
+    *(models, export, features, adapters),
+    *(losses, triplets, hierarchy, kinship, supervised),
     *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
