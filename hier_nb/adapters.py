@@ -103,7 +103,7 @@ def _resting(module):
     "Names of what rests, in every network with adapters inside of a module."
     names = set()
     for prefix, part in module.named_modules():
-        if getattr(part, "adapter", None) is not None:
+        if isinstance(part, EmbeddingModel) and part.adapter is not None:
             start = f"{prefix}.backbone." if prefix else "backbone."
             inside = part.backbone.state_dict()
             names |= {start + name for name in inside if "lora_" not in name}
