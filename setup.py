@@ -13,7 +13,7 @@ extras = {
     for k, v in cfg.items()
     if k.endswith("_requirements")
 }
-for_contributors = ("dev", "docs", "browser", "lab", "wandb", "models")
+for_contributors = ("dev", "docs", "browser", "lab", "wandb", "models", "lora")
 extras["all"] = sorted({
     r for name, rs in extras.items() if name not in for_contributors for r in rs
 })

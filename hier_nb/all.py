@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/95_all.ipynb #2915e24d
+# %% ../nbs/95_all.ipynb #84ec3543
 from . import geometry, spaces, files, checks, neighbors, embeddings, search
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, own_data, datasets, augment, depthwise
-from . import models, export, features, own_model
+from . import models, export, features, adapters, own_model
 from . import losses, triplets, hierarchy, kinship, supervised, pml
 from hier_nb import (
     rerank,
@@ -43,6 +43,7 @@ from .augment import *
 from .models import *
 from .export import *
 from .features import *
+from .adapters import *
 from .depthwise import *
 from .own_model import *
 from .losses import *
@@ -69,11 +70,11 @@ from .notebooks import *
 from .runs import *
 from .compare import *
 
-# %% ../nbs/95_all.ipynb #487be357
+# %% ../nbs/95_all.ipynb #43e8c526
 modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, search, live_figures),
     *(pictures, samplers, emoji, layouts, own_data, datasets, augment, depthwise),
-    *(models, export, features, own_model),
+    *(models, export, features, adapters, own_model),
     *(losses, triplets, hierarchy, kinship, supervised, pml),
     *(rerank, retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),

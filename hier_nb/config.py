@@ -6,7 +6,7 @@
 __all__ = ['TrainConfig', 'make_config', 'recipe_names', 'load_config', 'published', 'published_settings', 'recipe_differences',
            'config_from_notebook']
 
-# %% ../nbs/52_config.ipynb #9709e49c
+# %% ../nbs/52_config.ipynb #97e3bfe5
 import ast
 import difflib
 import inspect
@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 
+from .adapters import add_lora
 from .checks import check_ks
 from .datasets import check_settings, load_dataset
 from .embeddings import Taxonomy
@@ -44,7 +45,7 @@ def default_of(
     default = inspect.signature(component).parameters[parameter].default
     return field(default=default, metadata=dict(component=component, parameter=parameter))
 
-# %% ../nbs/52_config.ipynb #ba69681d
+# %% ../nbs/52_config.ipynb #6a5112d0
 @dataclass
 class DataSettings:
     "The pictures, and how the network sees them."
@@ -77,6 +78,11 @@ class ModelSettings:
     dim: int = default_of(create_model, "dim")  # D, width of the embedding
     # the backbone stays as pretrained, and its features are computed once; no augmentation
     heads_only: bool = False
+    adapter: str | None = None  # "lora": the backbone rests but for adapters, see `add_lora`
+    lora_rank: int = default_of(add_lora, "rank")  # columns and rows of an adapter's matrices
+    lora_alpha: float = default_of(add_lora, "alpha")  # an adapter's part is times alpha / rank
+    # last parts of layers' names, e.g. "qkv proj"; None: all linear layers
+    lora_targets: str | None = default_of(add_lora, "targets")
 
 
 @dataclass
@@ -89,7 +95,7 @@ class SpaceSettings:
     clip_radius: float | None = default_of(Ball, "clip_radius")  # r, of vectors; None: no clip
     soft_clip: bool = default_of(Ball, "soft_clip")  # bend long vectors: depths differ, see `Head`
 
-# %% ../nbs/52_config.ipynb #32e48bc4
+# %% ../nbs/52_config.ipynb #f1233fdc
 @dataclass
 class LossSettings:
     "The metric loss, which learns from the labels."
@@ -150,6 +156,8 @@ class OptimizerSettings:
     images_at_once: int | None = None  # of a rank; a larger batch is computed in parts; None: all
     optimizer: str = "adamw"  # "adamw", "adam" or "sgd" (momentum 0.9)
     lr: float = 2e-4  # learning rate of the backbone
+    # of each backbone's layer, times that of the layer above it, e.g. 0.75; None: all alike
+    layer_decay: float | None = None
     lr_batch: int | None = None  # lr is for this batch size, and scaled to yours; None: lr as it is
     head_lr_scale: float = 5.0  # the head's learning rate, times lr
     class_lr_scale: float = 10.0  # the metric loss's class proxies', times lr
@@ -157,6 +165,7 @@ class OptimizerSettings:
     weight_decay: float = 1e-4  # of everything that learns
     adam_eps: float = default_of(torch.optim.AdamW, "eps")  # ε; the published fp16 runs: 1e-4
     warmup_epochs: int = 0  # epochs in which the backbone rests
+    lr_warmup_epochs: float = 0.0  # epochs in which all learning rates rise linearly from near 0
     schedule: str = "cosine"  # "cosine", "constant" or "step"
     step_epochs: int = 10  # schedule "step": epochs between two drops
     step_gamma: float = 0.5  # schedule "step": what a drop multiplies with
@@ -479,7 +488,7 @@ _casts = {  # in the order in which they are tried
     str: _as_text,
 }
 
-# %% ../nbs/52_config.ipynb #38e16285
+# %% ../nbs/52_config.ipynb #f1dea0e7
 _choices = dict(
     space=("ball", "sphere", "flat"),
     schedule=("cosine", "constant", "step"),
@@ -492,13 +501,13 @@ _choices = dict(
 _positive = """
     image_size eval_size eval_resize min_scale dim curvature clip_radius
     hier_proxies hier_temperature hier_temperature_start hier_triplets hier_strangers hier_proxy_anchors
-    epochs max_steps batch_size images_at_once lr lr_batch adam_eps step_epochs step_gamma
-    eval_every save_every keep
+    epochs max_steps batch_size images_at_once lr lr_batch layer_decay adam_eps step_epochs step_gamma
+    lora_rank lora_alpha eval_every save_every keep
 """.split()
 _not_negative = """
     hier_margin hier_label_bonus hier_order hier_proxy_weight hier_weight hier_block loss_weight images_per_class
     head_lr_scale class_lr_scale hier_lr_scale weight_decay warmup_epochs
-    clip_grad_value clip_grad_norm ema_decay val_fraction workers
+    lr_warmup_epochs clip_grad_value clip_grad_norm ema_decay val_fraction workers
 """.split()
 
 
@@ -564,6 +573,7 @@ def _check_together(self: TrainConfig):
     self._check_weights()
     self._check_space()
     self._check_hier()
+    self._check_fine_tuning()
     if self.min_scale > 1:
         raise ValueError(
             f"min_scale={self.min_scale} is more than the whole picture.\n"
@@ -588,6 +598,27 @@ def _check_weights(self: TrainConfig):
         raise ValueError(
             f"val_fraction={self.val_fraction}, ema_decay={self.ema_decay}.\n"
             "Both must be at least 0 and below 1."
+        )
+
+
+@patch
+def _check_fine_tuning(self: TrainConfig):
+    if self.adapter not in (None, "lora"):
+        raise ValueError(f"adapter={self.adapter!r} is unknown.\nPass 'lora', or None.")
+    if self.adapter and self.heads_only:
+        raise ValueError(
+            f"heads_only=True lets the whole backbone rest, adapter={self.adapter!r} trains beside its layers.\n"
+            "Switch one of them off."
+        )
+    if self.layer_decay is not None and self.layer_decay > 1:
+        raise ValueError(
+            f"layer_decay={self.layer_decay} would let the first layers learn fastest.\n"
+            "Pass a number above 0, at most 1, or None."
+        )
+    if self.lr_warmup_epochs > self.epochs:
+        raise ValueError(
+            f"lr_warmup_epochs={self.lr_warmup_epochs} is longer than the run of epochs={self.epochs}.\n"
+            "Pass fewer."
         )
 
 
@@ -853,7 +884,7 @@ def published_runs() -> list[str]:
     "Recipes of the published runs of HIER."
     return [name for name in recipe_names() if name.split("-")[-1] in _published_backbones]
 
-# %% ../nbs/52_config.ipynb #d057e6d1
+# %% ../nbs/52_config.ipynb #bb2e40e4
 def published_settings(
     recipe: str,  # e.g. "cub-vit"; a run of HIER
 ) -> dict:  # names of TrainConfig -> values
@@ -881,6 +912,9 @@ _published_everywhere = dict(
     pretrained=True,
     heads_only=False,
     augmentation_by="picture",
+    adapter=None,
+    layer_decay=None,
+    lr_warmup_epochs=0.0,
     image_size=224,
     eval_size=224,
     eval_resize=256,
@@ -1128,12 +1162,14 @@ def lr_factor(
     config: TrainConfig,
 ) -> float:  # what every learning rate is multiplied with
     "The schedule at a step."
+    rising = config.lr_warmup_epochs * per_epoch
+    warm = min(1.0, (step + 1) / rising) if rising else 1.0
     if config.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
+        return warm * 0.5 * (1 + math.cos(math.pi * step / max(1, steps)))
     if config.schedule == "step":
         epoch = step // per_epoch
-        return config.step_gamma ** (epoch // config.step_epochs)
-    return 1.0
+        return warm * config.step_gamma ** (epoch // config.step_epochs)
+    return warm
 
 
 def set_lr(optimizer, step, steps, per_epoch, config) -> None:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['save_model', 'load_model', 'push_model', 'export_model']
 
-# %% ../nbs/21_export.ipynb #b1fb1731
+# %% ../nbs/21_export.ipynb #0cc44ead
 import json
 import os
 import tempfile
@@ -14,7 +14,7 @@ import timm
 import torch
 from .checks import require
 from .files import as_path, to_json
-from .models import EmbeddingModel, create_model, load_weights, read_weights
+from .models import EmbeddingModel, create_model, load_weights, merged, read_weights
 from .spaces import Ball, Space, check_same_space, space_from_dict
 
 # %% ../nbs/21_export.ipynb #ff8134bb
@@ -70,6 +70,7 @@ def save_model(
             "This model does not say how it was made.\n"
             "Make it with create_model, which keeps its arguments in model.config."
         )
+    model = merged(model)
     folder = as_path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     config = model.config | dict(space=model.space.to_dict())
@@ -226,6 +227,6 @@ def export_model(
 @torch.no_grad()
 def _write_and_compare(model, images, path):
     "Write the graph; the largest difference between its embeddings and the model's."
-    run = _writers[path.suffix](model, images, path)
+    run = _writers[path.suffix](merged(model), images, path)
     three = torch.cat([images, images.flip(3)])[:3]
     return (run(three).to(images.device) - model(three)).abs().max().item()

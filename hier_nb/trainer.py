@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['in_precision', 'ModelWithLosses', 'Trainer']
 
-# %% ../nbs/53_trainer.ipynb #768f3a83
+# %% ../nbs/53_trainer.ipynb #b4714a3f
 import copy, hashlib, itertools, json, math, os, signal, sys, threading, time, warnings
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +23,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
+from .adapters import add_lora, layer_groups, learned_state, load_learned
 from .augment import PictureBatch, read_batch
 from .checks import check_labels
 from .config import TrainConfig, set_lr
@@ -225,22 +226,23 @@ class ModelWithLosses(nn.Module):
     def forward(self, images, labels, generator, rows=None):
         return self.loss_terms(self.embed(images), labels, generator, rows)
 
-# %% ../nbs/53_trainer.ipynb #7f451b22
+# %% ../nbs/53_trainer.ipynb #945d7757
 def parameter_groups(module: ModelWithLosses, config: TrainConfig) -> list[dict]:
-    "Groups named backbone, head, hierarchy, classes and space, with their learning rates."
+    "Groups named backbone (several by layer_decay), head, hierarchy, classes and space, with their learning rates."
     lr = config.lr
     if config.lr_batch:
         lr *= config.batch_size / config.lr_batch
     curvature = list(module.model.space.parameters())  # shared by head and losses
-    parts = dict(
-        backbone=(_learned(module.model.backbone, curvature), 1.0),
-        head=(_learned(module.model.head, curvature), config.head_lr_scale),
-        hierarchy=(_learned(module.hier, curvature), config.hier_lr_scale),
-        classes=(_learned(module.metric, curvature), config.class_lr_scale),
-        space=(curvature, config.head_lr_scale),
-    )
+    by_layer = layer_groups(module.model.backbone, config.layer_decay)
+    parts = [
+        *[("backbone", params, scale) for scale, params in by_layer],
+        ("head", _learned(module.model.head, curvature), config.head_lr_scale),
+        ("hierarchy", _learned(module.hier, curvature), config.hier_lr_scale),
+        ("classes", _learned(module.metric, curvature), config.class_lr_scale),
+        ("space", curvature, config.head_lr_scale),
+    ]
     groups = []
-    for name, (params, scale) in parts.items():
+    for name, params, scale in parts:
         if params:
             groups.append(dict(name=name, params=params, lr=lr * scale, initial_lr=lr * scale))
             if name == "space":
@@ -438,7 +440,7 @@ class Trainer:
         "The epoch of the next step, from 0."
         return self.steps_done // self.steps_per_epoch
 
-# %% ../nbs/53_trainer.ipynb #5e3ef1f3
+# %% ../nbs/53_trainer.ipynb #af1a16fd
 def configured_model(
     config: TrainConfig,
     pretrained=None,  # weights as `create_backbone` takes them; None: as configured
@@ -456,6 +458,8 @@ def configured_model(
     if space is None:
         space = config.make_space()
     model = create_model(space=space, freeze_batch_norm=config.freeze_batch_norm, **settings)
+    if config.adapter:
+        add_lora(model, **config.settings_of(add_lora))
     return of_features(model) if heads_only else model
 
 # %% ../nbs/53_trainer.ipynb #59372bdf
@@ -1081,13 +1085,13 @@ def _newest_row(self: Trainer) -> tuple[dict, int]:
     step = self.steps_done - late
     return self.history[step - 1] if step else {}, step
 
-# %% ../nbs/53_trainer.ipynb #f52e5439
+# %% ../nbs/53_trainer.ipynb #190dd98e
 @patch
 def tensors(self: Trainer) -> dict:
     "Everything a checkpoint must hold that is a tensor."
-    out = {f"module.{name}": value for name, value in self.module.state_dict().items()}
+    out = {f"module.{name}": value for name, value in learned_state(self.module).items()}
     if self.ema:
-        out |= {f"ema.{name}": value for name, value in self.ema.state_dict().items()}
+        out |= {f"ema.{name}": value for name, value in learned_state(self.ema).items()}
     for n, values in self.optimizer.state_dict()["state"].items():
         for name, value in values.items():
             if value is not None:
@@ -1207,10 +1211,11 @@ def _paths_below_their_root(train_set):
 def _hash(data):
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
-# %% ../nbs/53_trainer.ipynb #600500fb
+# %% ../nbs/53_trainer.ipynb #d05db109
 _stays = {  # why -> settings that a run cannot change in the middle
     "decides which pictures a step sees": "dataset val_fraction batch_size images_per_class seed",
     "makes the network": "backbone backbone_settings freeze_batch_norm sync_batch_norm freeze_patch_embed dim",
+    "makes what is trained beside the backbone's layers": "adapter lora_rank lora_alpha lora_targets",
     "makes the space that all proxies lie in": "space curvature learn_curvature clip_radius soft_clip",
     "makes what is learnt beside the network": "loss hier_proxies",
     "says how the run began": "pretrained init_class_proxies hier_init_from_classes",
@@ -1220,6 +1225,7 @@ _stays_on_or_off = {  # setting that may change, but neither from 0 nor to 0 -> 
     "ema_decay": "switches an average of the weights on or off, which cannot begin or end in the middle of a run",
     "loss_weight": "switches the metric loss with its proxies on or off",
     "hier_weight": "switches HIER with its proxies on or off",
+    "layer_decay": "puts the parameters, and what the optimiser knows of each, in another order",
 }
 # Validations before and after would not compare:
 _stays_once_validated = ["eval_size", "eval_resize", "recall_ks"]
@@ -1297,7 +1303,7 @@ def _find_checkpoint(self: Trainer) -> _Checkpoint | None:
         warnings.warn(notice, stacklevel=4)
     return found
 
-# %% ../nbs/53_trainer.ipynb #390c3637
+# %% ../nbs/53_trainer.ipynb #0ae8a580
 _anew = "or start anew in another folder"
 _passed_again = dict(backbone="model=…, the network again", dataset="train_set=…, the data again")
 
@@ -1339,7 +1345,7 @@ def _size_of(training_set):
 
 @patch
 def _check_network(self: Trainer, found):
-    mine = {f"module.{name}": tuple(x.shape) for name, x in self.module.state_dict().items()}
+    mine = {f"module.{name}": tuple(x.shape) for name, x in learned_state(self.module).items()}
     theirs = {name: tuple(x.shape) for name, x in found.tensors.items()}
     theirs = {name: shape for name, shape in theirs.items() if name.startswith("module.")}
     for name in sorted(mine.keys() | theirs.keys()):
@@ -1414,9 +1420,9 @@ def load_state(self: Trainer, tensors: dict, state: dict):
     "Continue from what `tensors` and `state` said."
     average = _with_prefix("ema.", tensors)
     self._check_average(average)
-    self.module.load_state_dict(_with_prefix("module.", tensors))
+    load_learned(self.module, _with_prefix("module.", tensors))
     if self.ema is not None:
-        self.ema.load_state_dict(average)
+        load_learned(self.ema, average)
     self.optimizer.load_state_dict(self._optimizer_state(_with_prefix("optimizer.", tensors)))
     if state["scaler"]:
         self.scaler.load_state_dict(state["scaler"])

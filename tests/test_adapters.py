@@ -1,0 +1,250 @@
+"Adapters, rates by layer, a linear warm-up: small files, the same run after a stop, one sentence for what cannot be."
+
+import math
+import sys
+import warnings
+from dataclasses import replace
+from importlib.util import find_spec
+
+import pytest
+import torch
+from fastcore.test import test_fail as fails
+from ranks_resume import config, pictures
+from torch import nn
+
+from hier_nb.adapters import add_lora, layer_groups, learned_state, load_learned, lora_targets
+from hier_nb.config import TrainConfig, lr_factor, make_config
+from hier_nb.export import export_model, load_model, save_model
+from hier_nb.models import create_model, embed, merged
+from hier_nb.pictures import create_transform
+from hier_nb.trainer import Trainer
+from hier_nb.training import load_result, train, train_heads
+
+needs_peft = pytest.mark.skipif(not find_spec("peft"), reason="needs peft")
+needs_onnx = pytest.mark.skipif(not find_spec("onnxruntime"), reason="needs onnxruntime")
+tiny = dict(img_size=32, patch_size=8, embed_dim=24, depth=2, num_heads=2)
+
+
+def vit(name="vit_tiny_patch16_224", **settings):
+    return create_model(name, 8, pretrained=False, **tiny | settings)
+
+
+def adapted():
+    "A network whose adapters say something."
+    torch.manual_seed(0)
+    model = add_lora(vit(), rank=2)
+    for name, p in model.named_parameters():
+        if "lora_B" in name:
+            nn.init.normal_(p, std=0.3)
+    return model.eval()
+
+
+def still(seed=1):
+    "Pictures as in an evaluation, without augmentation."
+    data = pictures(seed)
+    data.transform = create_transform(False, 16)
+    return data
+
+
+def run(folder=None, resume=False, **changes):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        settings = dict(adapter="lora", lora_rank=2, schedule="constant") | changes
+        return train(
+            config(**settings),
+            folder,
+            pictures(),
+            still(),
+            progress=False,
+            resume=resume,
+        )
+
+
+# The network
+
+
+@needs_peft
+@torch.no_grad()
+def test_merged_is_the_same_and_ordinary():
+    model, images = adapted(), torch.randn(3, 3, 32, 32)
+    plain = merged(model)
+    torch.testing.assert_close(plain(images), model(images), rtol=1e-4, atol=1e-5)
+    assert (model.features(images) - vit().eval().features(images)).abs().max() > 0.01
+    assert plain.state_dict().keys() == vit().state_dict().keys()
+    wanted = {name for name, p in vit().named_parameters() if p.requires_grad}
+    assert {name for name, p in plain.named_parameters() if p.requires_grad} == wanted
+    assert model.adapter and any("lora_" in name for name in model.state_dict())
+
+
+@needs_peft
+@torch.no_grad()
+def test_a_folder_needs_no_peft(tmp_path, monkeypatch):
+    model, images = adapted(), torch.randn(3, 3, 32, 32)
+    save_model(model, tmp_path)
+    for name in [name for name in sys.modules if name.split(".")[0] == "peft"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "peft", None)
+    again = load_model(tmp_path)
+    torch.testing.assert_close(again(images), model(images), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ImportError, match="lora"):
+        add_lora(vit())
+
+
+@needs_peft
+@needs_onnx
+def test_a_graph_of_the_merged_network(tmp_path):
+    assert export_model(adapted(), tmp_path / "model.onnx", size=32) < 1e-4
+
+
+@needs_peft
+def test_only_adapters_and_the_head_learn():
+    model = add_lora(vit(), rank=2).train()
+    model(torch.randn(4, 3, 32, 32)).square().sum().backward()
+    moving = {name for name, p in model.named_parameters() if p.grad is not None}
+    assert all("lora_" in name or name.startswith("head.") for name in moving)
+    assert sum("lora_B" in name for name in moving) == 8
+
+
+@needs_peft
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("vit_small_patch14_dinov2", tiny | dict(img_size=28, patch_size=14)),
+        ("eva02_tiny_patch14_224", dict(depth=1, img_size=28, embed_dim=48, num_heads=3)),
+        ("beit_base_patch16_224", dict(depth=1, img_size=32, embed_dim=48, num_heads=3)),
+        (
+            "swin_tiny_patch4_window7_224",
+            dict(img_size=56, depths=(1, 1), embed_dim=24, num_heads=(2, 2)),
+        ),
+    ],
+)
+def test_every_adapter_is_asked(name, settings):
+    "Each layer with an adapter gets a gradient: none multiplies by itself."
+    model = create_model(name, 8, pretrained=False, **settings)
+    add_lora(model, rank=1).train()
+    size = settings["img_size"]
+    model(torch.randn(2, 3, size, size)).square().sum().backward()
+    found = {name: p.grad for name, p in model.named_parameters() if "lora_B" in name}
+    assert found and all(g is not None and g.abs().max() > 0 for g in found.values())
+
+
+def test_what_cannot_be_is_one_sentence():
+    for name in ("tf_efficientnet_lite0", "resnet10t"):
+        model = create_model(name, 8, pretrained=False)
+        fails(lambda m=model: add_lora(m), contains="has no linear layer that an adapter")
+    fails(lambda: lora_targets(vit().backbone, "qkv prj"), contains="is called 'prj'")
+    assert len(lora_targets(vit().backbone, "qkv proj")) == 4
+    for wrong in (dict(rank=0), dict(alpha=0.0), dict(alpha=math.nan)):
+        fails(lambda w=wrong: add_lora(vit(), **w), contains="Both must be positive")
+
+
+@pytest.mark.parametrize(
+    "wrong, part",
+    [
+        (dict(adapter="lroa"), "Pass 'lora', or None"),
+        (dict(adapter="lora", heads_only=True), "Switch one of them off"),
+        (dict(lora_rank=0), "lora_rank=0 is not positive"),
+        (dict(layer_decay=1.5), "learn fastest"),
+        (dict(layer_decay=0), "not positive"),
+        (dict(lr_warmup_epochs=-1), "negative"),
+        (dict(lr_warmup_epochs=9, epochs=8), "longer than the run"),
+    ],
+)
+def test_settings_that_cannot_be(wrong, part):
+    fails(lambda: make_config(**wrong), contains=part)
+
+
+# A run
+
+
+@needs_peft
+def test_files_hold_adapters_and_come_back(tmp_path):
+    result = run(tmp_path, ema_decay=0.5, val_fraction=0.5, batch_size=4)
+    again = load_result(tmp_path, still())
+    for model in (result.model, again.model, merged(again.model)):
+        found = embed(model, still(), progress=False).points
+        torch.testing.assert_close(found, result.embeddings.points, rtol=1e-4, atol=1e-5)
+    assert result.chosen["recall"] and result.cost["cpu_seconds"] > 0
+    from safetensors.torch import load_file
+
+    for path in tmp_path.rglob("*.safetensors"):
+        names = [name for name in load_file(path) if "backbone" in name]
+        assert all("lora_" in name for name in names), path
+    assert learned_state(again.model).keys() == load_file(tmp_path / "weights.safetensors").keys()
+
+
+@needs_peft
+def test_it_goes_on_after_a_stop(tmp_path):
+    whole = run(tmp_path / "whole", layer_decay=0.5)
+    run(tmp_path / "parts", layer_decay=0.5, max_steps=4)
+    (tmp_path / "parts" / "result.json").unlink()
+    parts = run(tmp_path / "parts", resume=True, layer_decay=0.5)
+    assert parts.history == whole.history
+    assert torch.equal(parts.embeddings.points, whole.embeddings.points)
+    for name, value in (("lora_rank", 3), ("adapter", None), ("layer_decay", None)):
+        fails(lambda c={name: value}: run(tmp_path / "parts", True, **dict(layer_decay=0.5) | c))
+
+
+@needs_peft
+def test_what_rests_does_not_move():
+    short, long = run(max_steps=1), run()
+    before, after = short.model.state_dict(), long.model.state_dict()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert any("lora_B" in name for name in moved)
+    assert all("lora_" in name or name.startswith("head.") for name in moved)
+
+
+@needs_peft
+def test_files_of_another_network():
+    tensors = learned_state(adapted())
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        load_learned(add_lora(vit(), rank=3), tensors)
+    tensors.popitem()
+    with pytest.raises(RuntimeError, match="Missing key"):
+        load_learned(add_lora(vit(), rank=2), tensors)
+
+
+def test_heads_of_a_whole_configuration():
+    settings = dict(max_steps=2, epochs=1)
+    heads = train_heads(config(**settings), None, pictures(), pictures(1), progress=False)
+    assert heads.config.heads_only and len(heads.history) == 2
+
+
+# Rates
+
+
+def test_rates_fall_with_depth_and_only_in_the_backbone():
+    alike, falling = (
+        Trainer(config(layer_decay=q, head_lr_scale=1.0), pictures()).optimizer.param_groups
+        for q in (None, 0.5)
+    )
+    assert [g["lr"] for g in falling if g["name"] == "backbone"] == [1e-3, 0.5e-3]
+    of_others = [(g["name"], g["lr"]) for g in alike if g["name"] != "backbone"]
+    assert of_others == [(g["name"], g["lr"]) for g in falling if g["name"] != "backbone"]
+    sizes = [sorted(p.numel() for g in groups for p in g["params"]) for groups in (alike, falling)]
+    assert sizes[0] == sizes[1]
+    assert {g["weight_decay"] for g in falling if g["name"] == "backbone"} == {1e-4}
+
+
+def test_without_settings_groups_are_what_they_were():
+    names = [g["name"] for g in Trainer(config(), pictures()).optimizer.param_groups]
+    assert names == ["backbone", "head", "hierarchy", "classes"]
+    assert layer_groups(nn.Identity()) == []
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "resnet10t"])
+def test_layers_of_other_networks(name):
+    model = create_model(name, None, pretrained=False)
+    groups = layer_groups(model.backbone, 0.9)
+    assert len(groups) > 3 and groups[0][0] == 1.0
+    learning = {id(p) for p in model.backbone.parameters() if p.requires_grad}
+    assert {id(p) for _, params in groups for p in params} == learning
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant", "step"])
+def test_a_linear_warm_up(schedule):
+    plain = TrainConfig(schedule=schedule)
+    warm = replace(plain, lr_warmup_epochs=2)
+    factors = [lr_factor(step, 80, 10, warm) / lr_factor(step, 80, 10, plain) for step in range(80)]
+    assert factors[:20] == pytest.approx([(step + 1) / 20 for step in range(20)])
+    assert factors[20:] == [1.0] * 60
