@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/95_all.ipynb #85dc602a
+# %% ../nbs/95_all.ipynb #558d5b9e
 from . import geometry, spaces, files, checks, neighbors, embeddings, search
 from . import live as live_figures
 from . import pictures, samplers, emoji, layouts, own_data, datasets
 from . import models, export, features, own_model
-from . import losses, triplets, hierarchy, kinship, supervised
+from . import losses, triplets, hierarchy, kinship, supervised, pml
 from hier_nb import (
     rerank,
     retrieval,
@@ -48,6 +48,7 @@ from .triplets import *
 from .hierarchy import *
 from .kinship import *
 from .supervised import *
+from .pml import *
 from .rerank import *
 from .retrieval import *
 from .tree import *
@@ -66,12 +67,12 @@ from .notebooks import *
 from .runs import *
 from .compare import *
 
-# %% ../nbs/95_all.ipynb #0dc5d110
+# %% ../nbs/95_all.ipynb #2e640831
 modules = [
     *(geometry, spaces, files, checks, neighbors, embeddings, search, live_figures),
     *(pictures, samplers, emoji, layouts, own_data, datasets),
     *(models, export, features, own_model),
-    *(losses, triplets, hierarchy, kinship, supervised),
+    *(losses, triplets, hierarchy, kinship, supervised, pml),
     *(rerank, retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),

@@ -87,7 +87,7 @@ class SpaceSettings:
     clip_radius: float | None = default_of(Ball, "clip_radius")  # r, of vectors; None: no clip
     soft_clip: bool = default_of(Ball, "soft_clip")  # bend long vectors: depths differ, see `Head`
 
-# %% ../nbs/52_config.ipynb #01ef609d
+# %% ../nbs/52_config.ipynb #32e48bc4
 @dataclass
 class LossSettings:
     "The metric loss, which learns from the labels."
@@ -129,6 +129,10 @@ class HIERSettings:
     hier_proxy_weight: float = default_of(HIERLoss, "proxy_weight")
     # weight of the term that orders ancestors by depth; 0: the paper, which has none
     hier_order: float = default_of(HIERLoss, "order")
+    # so many proxies, others in each step, draw triplets of their own; None: all, as published
+    hier_proxy_anchors: int | None = default_of(HIERLoss, "proxy_anchors")
+    # triplets compared with the proxies at a time, for less memory; 0: chosen for speed
+    hier_block: int = default_of(HIERLoss, "block")
     # proxies start as a tree of the classes, see `Trainer.start_proxies`
     hier_init_from_classes: bool = False
 
@@ -480,12 +484,12 @@ _choices = dict(
 )
 _positive = """
     image_size eval_size eval_resize min_scale dim curvature clip_radius
-    hier_proxies hier_temperature hier_temperature_start hier_triplets hier_strangers
+    hier_proxies hier_temperature hier_temperature_start hier_triplets hier_strangers hier_proxy_anchors
     epochs max_steps batch_size images_at_once lr lr_batch adam_eps step_epochs step_gamma
     eval_every save_every keep
 """.split()
 _not_negative = """
-    hier_margin hier_label_bonus hier_order hier_proxy_weight hier_weight loss_weight images_per_class
+    hier_margin hier_label_bonus hier_order hier_proxy_weight hier_weight hier_block loss_weight images_per_class
     head_lr_scale class_lr_scale hier_lr_scale weight_decay warmup_epochs
     clip_grad_value clip_grad_norm ema_decay val_fraction workers
 """.split()
@@ -895,6 +899,8 @@ _published_everywhere = dict(
     hier_strangers=1.0,
     hier_proxy_weight=1.0,
     hier_order=0.0,
+    hier_proxy_anchors=None,
+    hier_block=0,
     hier_init_from_classes=False,
     batch_size=2 * 90,
     lr_batch=180,

@@ -8,6 +8,7 @@ __all__ = ['depth_order', 'check_kinship', 'HIERLoss']
 # %% ../nbs/32_hierarchy.ipynb #f8ba2773
 import functools
 import math
+import sys
 import warnings
 from typing import NamedTuple
 import torch
@@ -15,10 +16,12 @@ from torch import Tensor, nn
 from fastcore.basics import patch
 from .checks import check_labels
 from .geometry import full_precision, once_only
+from .losses import check_mined, check_sample_weights, fingerprints, shares_of
 from .neighbors import mutual_neighbors
 from .spaces import Space
-from .triplets import HierarchicalProxies, Triplets, kin_nearness, nearness
-from .triplets import on_device, random_uniform, sample_triplets, strangers_among
+from .triplets import HierarchicalProxies, Triplets, kin_nearness, mutual_neighbors_of
+from .triplets import nearness, on_device, pick_anchors, random_uniform
+from .triplets import sample_triplets, sample_triplets_of, strangers_among
 
 # %% ../nbs/32_hierarchy.ipynb #30c63773
 class TripletSettings(NamedTuple):
@@ -150,23 +153,37 @@ def _to_the_farther(gradient, second_is_farther):  # of a maximum; ties go to th
     return gradient.sub_(for_second), for_second
 
 # %% ../nbs/32_hierarchy.ipynb #9edc14db
-def _blocks(distances, triplets, generator, block):  # -> `_Block` after `_Block`
+class _How(NamedTuple):  # what the loss of some triplets needs to know besides
+    settings: TripletSettings
+    generator: torch.Generator | None = None
+    block: int = 0  # triplets at a time; 0: what fits a CPU's cache, or all at once on a GPU
+    shares: Tensor | None = (
+        None  # of each anchor in the mean, (N,); None: alike for those that count
+    )
+
+
+def _blocks(distances, triplets, how):  # -> `_Block` after `_Block`
     ids = triplets.ids.flatten(1)
-    weight = _weights(triplets).to(distances.dtype)
-    u = random_uniform(2, len(weight), like=distances, generator=generator).to(distances.dtype)
+    weight = _weights(triplets, how.shares).to(distances.dtype)
+    u = random_uniform(2, len(weight), like=distances, generator=how.generator)
+    u = u.to(distances.dtype)
     size = len(weight)
     if distances.device.type == "cpu":
-        counts = weight > 0
+        counts = weight != 0
         ids, u, weight = ids[:, counts], u[:, counts], weight[counts]
         size = max(1, 131_072 // distances.shape[1])
-    for start in range(0, len(weight), block or size):
-        some = slice(start, start + (block or size))
+    step = how.block or max(1, size)
+    for start in range(0, len(weight), step):
+        some = slice(start, start + step)
         yield _Block(ids[:, some], u[:, some], weight[some])
 
 
-def _weights(triplets):  # each triplet's share of the mean, (N * T,)
+def _weights(triplets, shares):  # each triplet's share of the mean, (N * T,)
     n = triplets.ids.shape[2]
-    each = triplets.valid / (triplets.valid.sum() * n).clamp_min(1)
+    if shares is None:
+        each = triplets.valid / (triplets.valid.sum() * n).clamp_min(1)
+    else:
+        each = shares / n
     return each.repeat_interleave(n)
 
 
@@ -194,19 +211,19 @@ def _nobody(like):  # the `Ancestors` of no triplets
 
 class _FastLoss(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, distances, triplets, settings, generator, block):
+    def forward(ctx, distances, triplets, how):
         nothing = 0 * distances.sum()  # NaN if a distance is
         total = _Sums(nothing, distances.new_zeros(()), torch.zeros_like(distances[0]))
         gradient = None
         if ctx.needs_input_grad[0]:
             gradient = torch.zeros_like(distances) + nothing
         found = [_nobody(distances)]
-        for some in _blocks(distances, triplets, generator, block):
-            part, drawn = _forward(distances, some, settings)
+        for some in _blocks(distances, triplets, how):
+            part, drawn = _forward(distances, some, how.settings)
             total = _Sums(*map(torch.add, total, part))
             found.append(Ancestors(some.ids, drawn.two.proxy, drawn.three.proxy, some.weight))
             if gradient is not None:
-                _add_gradient(gradient, drawn, settings, generator)
+                _add_gradient(gradient, drawn, how.settings, how.generator)
         found = [torch.cat(parts, -1) for parts in zip(*found)]
         ctx.save_for_backward(gradient)
         ctx.mark_non_differentiable(total.collisions, total.usage, *found)
@@ -214,12 +231,13 @@ class _FastLoss(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad, *_):
-        gradient = once_only(
-            grad * ctx.saved_tensors[0],
-            "HIER's loss can be differentiated once: its gradient is computed with the loss, in closed form.\n"
-            "Leave create_graph=True away, or take its part out of what is differentiated twice.",
-        )
-        return gradient, None, None, None, None
+        return once_only(grad * ctx.saved_tensors[0], _only_once), None, None
+
+
+_only_once = (
+    "HIER's loss can be differentiated once: its gradient is computed with the loss, in closed form.\n"
+    "Leave create_graph=True away, or take its part out of what is differentiated twice."
+)
 
 # %% ../nbs/32_hierarchy.ipynb #862f75df
 def outside_compile(f):
@@ -243,13 +261,147 @@ def triplet_loss(
     generator: torch.Generator | None = None,  # source of randomness
     *,
     block: int = 0,  # triplets a block; 0: what fits a CPU's cache, or all at once on a GPU
+    shares: Tensor
+    | None = None,  # of each anchor in the mean, (N,); None: alike for those that count
 ) -> TripletLoss:
     "`idea.loss_of_triplets`, without its tables: memory stays at one block of triplets × proxies."
     if settings.distinct_ancestors and distances.shape[1] < 2:
         raise ValueError(
             "distinct_ancestors needs at least 2 proxies, there is 1.\nAdd proxies, or leave the switch off."
         )
-    results = _FastLoss.apply(distances, triplets, settings, generator, block)
+    how = _How(settings, generator, block, shares)
+    results = _FastLoss.apply(distances, triplets, how)
+    return TripletLoss(*results[:3], Ancestors(*results[3:]))
+
+# %% ../nbs/32_hierarchy.ipynb #f2367a41
+class _EachAnchor(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, distances, triplets, how, seed):
+        ctx.save_for_backward(distances)
+        ctx.rest = triplets, how, seed
+        nothing = 0 * distances.sum()  # NaN if a distance is
+        losses, found = torch.zeros_like(distances[:, 0]) + nothing, [_nobody(distances)]
+        replayed = how._replace(generator=_seeded(seed, distances))
+        for some in _blocks(distances, triplets, replayed):
+            _, drawn = _forward(distances, some, how.settings)
+            two, three = drawn.two.proxy, drawn.three.proxy
+            costs = (_brackets(drawn.rows, two, three) + how.settings.margin) * drawn.open
+            losses.index_add_(0, some.ids[0], costs.sum(0))
+            found.append(Ancestors(some.ids, two, three, some.weight))
+        found = [torch.cat(parts, -1) for parts in zip(*found)]
+        ctx.mark_non_differentiable(*found)
+        return losses, *found
+
+    @staticmethod
+    def backward(ctx, grad, *_):
+        triplets, how, seed = ctx.rest
+        table = ctx.saved_tensors[0].detach().requires_grad_()
+        shares = how.shares * grad.detach()[triplets.ids[0, :, 0]]
+        again = how._replace(generator=_seeded(seed, table), shares=shares)
+        with torch.enable_grad():
+            loss = _FastLoss.apply(table, triplets, again)[0]
+        (gradient,) = torch.autograd.grad(loss, table)
+        return once_only(gradient, _only_once), None, None, None
+
+
+def _seeded(seed, like):
+    return torch.Generator(like.device).manual_seed(seed)
+
+
+@outside_compile
+@full_precision
+def anchor_losses(
+    distances: Tensor,  # points to proxies, (N, P)
+    triplets: Triplets,  # among the N points
+    settings: TripletSettings,
+    generator: torch.Generator | None = None,  # source of randomness
+    *,
+    shares: Tensor,  # of each anchor in the mean, (N,)
+) -> (
+    tuple
+):  # share times loss of each point, (N,), 0 for one that is no anchor; and the `Ancestors`
+    "`triplet_loss` anchor by anchor: it is the sum of these."
+    device = None if generator is None else generator.device
+    seed = int(torch.randint(2**62, (), generator=generator, device=device))
+    how = _How(settings, shares=shares)
+    losses, *found = _EachAnchor.apply(distances, triplets, how, seed)
+    return losses, Ancestors(*found)
+
+# %% ../nbs/32_hierarchy.ipynb #4d114c53
+class _GroupedLoss(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, points, rho, space, triplets, how, *learned):
+        leaves = [points.detach().requires_grad_(), rho.detach().requires_grad_(), *learned]
+        needed = [ctx.needs_input_grad[n] for n in (0, 1, *range(5, 5 + len(learned)))]
+        wanted = [leaf for leaf, need in zip(leaves, needed) if need]
+        gradients = [torch.zeros_like(leaf) for leaf in wanted]
+        total = _Sums(rho.new_zeros(()), rho.new_zeros(()), torch.zeros_like(rho[:, 0]))
+        found = [_nobody(rho)]
+        for rows, group, shares in _groups(triplets, how):
+            some = rows.split(max(1, 2**22 // len(rho)))
+            table = torch.cat([space.pairwise_dist(points[r], rho) for r in some])
+            table.requires_grad_(bool(wanted))
+            with torch.enable_grad():
+                part = triplet_loss(table, group, how.settings, how.generator, shares=shares)
+            if wanted:
+                (slopes,) = torch.autograd.grad(part.loss, table)
+                for r, slope in zip(some, slopes.split(len(some[0]))):
+                    with torch.enable_grad():
+                        distances = space.pairwise_dist(leaves[0][r], leaves[1])
+                    _accumulate(gradients, distances, slope, wanted)
+            total = _Sums(*map(torch.add, total, (x.detach() for x in part[:3])))
+            found.append(part.ancestors._replace(ids=rows[part.ancestors.ids]))
+        found = [torch.cat(parts, -1) for parts in zip(*found)]
+        filled = iter(gradients)
+        ctx.save_for_backward(*(next(filled) if need else None for need in needed))
+        ctx.mark_non_differentiable(total.collisions, total.usage, *found)
+        return *total, *found
+
+    @staticmethod
+    def backward(ctx, grad, *_):
+        gradients = [
+            None if g is None else once_only(grad * g, _only_once) for g in ctx.saved_tensors
+        ]
+        return *gradients[:2], None, None, None, *gradients[2:]
+
+
+def _accumulate(gradients, distances, slope, leaves):
+    parts = torch.autograd.grad(distances, leaves, slope, allow_unused=True)
+    for total, part in zip(gradients, parts):
+        if part is not None:
+            total.add_(part)
+
+
+def _groups(triplets, how):  # -> rows that a group needs, its `Triplets` among them, and its shares
+    size = max(1, how.block // triplets.ids.shape[2])
+    for start in range(0, triplets.ids.shape[1], size):
+        some = slice(start, start + size)
+        ids = triplets.ids[:, some]
+        if ids.device.type == "cpu":
+            rows, places = ids.unique(return_inverse=True)
+        else:  # to look for what is there twice would make a GPU wait
+            rows = ids.flatten()
+            places = torch.arange(len(rows), device=ids.device).view_as(ids)
+        yield rows, Triplets(places, triplets.valid[some]), how.shares[some]
+
+
+@outside_compile
+@full_precision
+def grouped_loss(
+    points: Tensor,  # that triplets are made of, (N, D)
+    rho: Tensor,  # proxies, (P, D)
+    triplets: Triplets,
+    settings: TripletSettings,
+    generator: torch.Generator | None = None,  # source of randomness
+    *,
+    space: Space,
+    block: int,  # triplets a group
+    shares: Tensor,  # of each anchor in the mean, (N,)
+) -> TripletLoss:
+    "`triplet_loss` of points and proxies, without the table of their distances."
+    learned = [parameter for parameter in space.parameters() if parameter.requires_grad]
+    how = _How(settings, generator, block, shares)
+    results = _GroupedLoss.apply(points, rho, space, triplets, how, *learned)
     return TripletLoss(*results[:3], Ancestors(*results[3:]))
 
 # %% ../nbs/32_hierarchy.ipynb #4bb0759d
@@ -268,11 +420,16 @@ def depth_order(
 
 # %% ../nbs/32_hierarchy.ipynb #0f224759
 class _Batch(NamedTuple):
-    "What a `kinship` is asked about; of proxies there are only the points."
+    "What triplets are drawn from: B embeddings, and R references behind them. Of proxies there are only the points."
 
-    points: Tensor  # (B, D)
-    labels: Tensor | None = None  # (B,)
-    rows: Tensor | None = None  # the pictures' numbers in the training set, (B,)
+    points: Tensor  # (B + R, D)
+    labels: Tensor | None = None  # (B + R,)
+    rows: Tensor | None = None  # the pictures' numbers in the training set, (B + R,)
+    n_anchors: int | None = None  # B, if there are references
+    labelled: Tensor | None = None  # who has a label, boolean (B + R,); None: everybody
+    absent: Tensor | None = None  # references that are embeddings once more, boolean (B + R,)
+    weights: Tensor | None = None  # of the embeddings, (B,); None: alike
+    mined: tuple | None = None  # pairs or triplets to draw from, numbers of points
 
 
 def check_kinship(similarity, distances: Tensor) -> Tensor:
@@ -291,7 +448,8 @@ class HIERLoss(nn.Module):
     """HIER regulariser ([Kim et al. 2023](https://arxiv.org/abs/2212.14258), §3.2): `loss = hier(embeddings, labels)`.
 
     Its parameters, `.proxies.weight`, belong in the optimiser (published runs: 50 times the head's learning rate).
-    What comes after the space is given by name. It can be differentiated once."""
+    What comes after the space is given by name. It can be differentiated once. Called like a loss of
+    pytorch-metric-learning: `hier(embeddings, labels, indices_tuple, ref_emb, ref_labels)`, see `terms`."""
 
     def __init__(
         self,
@@ -312,6 +470,12 @@ class HIERLoss(nn.Module):
         official_negatives: bool = False,  # k may be i, as in the published code; for comparisons only
         official_similarity: bool = False,  # rank by exp(-d) + label_bonus in float32, as published
         order: float = 0.0,  # weight of the order of depths, see `depth_order`; 0: as published
+        proxy_anchors: int
+        | None = None,  # so many proxies, others each time, draw triplets; None: all
+        block: int = 0,  # triplets compared with the proxies at a time; 0: chosen for speed
+        reduction: str = "mean",  # "none": a number for each embedding, (B,), whose mean is the loss
+        pairs: str = "weights",  # what a miner's pairs say: "weights" of anchors, or "relations"
+        ignore_index: int | None = None,  # label of pictures without one; they have no class-mates
     ):
         super().__init__()
         self.proxies = HierarchicalProxies(n_proxies, dim, space)
@@ -328,6 +492,11 @@ class HIERLoss(nn.Module):
         self.official_negatives = official_negatives
         self.official_similarity = official_similarity
         self.order = order
+        self.proxy_anchors = proxy_anchors
+        self.block = block
+        self.reduction = reduction
+        self.pairs = pairs
+        self.ignore_index = ignore_index
         self.last_terms = {}
         self._warned = set()
         self._check_settings()
@@ -336,26 +505,49 @@ class HIERLoss(nn.Module):
     def space(self) -> Space:
         return self.proxies.space
 
-    def forward(self, embeddings, labels=None, generator=None, rows=None):
-        return sum(self.terms(embeddings, labels, generator, rows).values())
+    def forward(
+        self, embeddings, labels=None, indices_tuple=None, ref_emb=None, ref_labels=None, **more
+    ):
+        "The sum of the `terms`, which say what may be passed."
+        terms = self.terms(embeddings, labels, indices_tuple, ref_emb, ref_labels, **more)
+        return sum(terms.values())
 
-    def terms(self, embeddings, labels=None, generator=None, rows=None):
-        """The two halves of the loss, `data` and `proxies`; without their graph they stay in `last_terms`.
+# %% ../nbs/32_hierarchy.ipynb #69b7fc95
+@patch
+def terms(
+    self: HIERLoss,
+    embeddings: Tensor,  # points of the space, (B, D)
+    labels=None,  # (B,)
+    indices_tuple=None,  # a miner's pairs or triplets, see `pairs`
+    ref_emb: Tensor | None = None,  # more points to be related to, e.g. of a memory; (R, D)
+    ref_labels=None,  # (R,); None: they have no labels
+    *,
+    generator: torch.Generator | None = None,  # source of randomness
+    rows=None,  # the pictures' numbers in the training set, (B,): for a kinship of pictures
+    ref_rows=None,  # those of the references, (R,)
+    weights=None,  # how much each embedding's own triplets count, (B,)
+) -> dict:
+    """The two halves of the loss, `data` and `proxies`; without their graph they stay in `last_terms`.
 
-        With `order` there is a third part of that name. `rows` (B,) are the pictures' numbers in the training set,
-        for a kinship that knows pictures one by one."""
-        batch = self._check(embeddings, labels, rows)
-        rho = self.proxies()
-        data, _ = self._term("data", batch, rho, generator)
-        losses = dict(data=data.loss)
-        if self.proxy_weight:
-            proxies, _ = self._term("proxies", _Batch(rho), rho, generator)
-            losses["proxies"] = proxies.loss
-        if self.order:
-            losses["order"] = self._order(batch.points, rho, data.ancestors)
-        self.last_terms = {name: loss.detach() for name, loss in losses.items()}
-        weights = dict(data=1.0, proxies=self.proxy_weight, order=self.order)
-        return {name: weights[name] * loss for name, loss in losses.items()}
+    With `order` there is a third part of that name. With reduction "none" `data` has a number for each embedding.
+    A `torch.Generator` in the third place is taken for what it is."""
+    if isinstance(indices_tuple, torch.Generator):
+        generator, indices_tuple = indices_tuple, None
+    batch = self._check(embeddings, labels, rows)
+    if ref_emb is not None and ref_emb is not embeddings:
+        batch = self._add_references(batch, ref_emb, ref_labels, ref_rows)
+    batch = self._weigh(batch, indices_tuple, weights)
+    rho = self.proxies()
+    data, _ = self._term("data", batch, rho, generator)
+    losses = dict(data=data.loss)
+    if self.proxy_weight:
+        proxies, _ = self._term("proxies", _Batch(rho), rho, generator)
+        losses["proxies"] = proxies.loss
+    if self.order:
+        losses["order"] = self._order(batch.points, rho, data.ancestors)
+    self.last_terms = {name: loss.detach().mean() for name, loss in losses.items()}
+    weigh = dict(data=1.0, proxies=self.proxy_weight, order=self.order)
+    return {name: weigh[name] * loss for name, loss in losses.items()}
 
 # %% ../nbs/32_hierarchy.ipynb #0d10a25f
 @patch
@@ -364,24 +556,68 @@ class HIERLoss(nn.Module):
 def _term(self: HIERLoss, name, batch, rho, generator):
     "-> `TripletLoss`, and which anchors counted, (N,)."
     triplets = self._draw_triplets(name, batch, generator)
-    distances = self.space.pairwise_dist(batch.points, rho)
     settings = TripletSettings(self.margin, self.temperature, self.distinct_ancestors)
+    if name == "data" and self.reduction == "none":
+        return self._each_loss(batch, rho, triplets, settings, generator), triplets.valid
+    shares = None
+    if batch.weights is not None:
+        shares = shares_of(triplets.valid, batch.weights[triplets.ids[0, :, 0]])
+    if self.block or name == "proxies" and self.proxy_anchors:
+        room = dict(space=self.space, block=self._block(rho))
+        room["shares"] = shares_of(triplets.valid) if shares is None else shares
+        generator = on_device(generator, rho)
+        found = grouped_loss(batch.points, rho, triplets, settings, generator, **room)
+        return found, triplets.valid
+    distances = self.space.pairwise_dist(batch.points, rho)
     generator = on_device(generator, distances)
-    return triplet_loss(distances, triplets, settings, generator), triplets.valid
+    found = triplet_loss(distances, triplets, settings, generator, shares=shares)
+    return found, triplets.valid
+
+
+@patch
+def _block(self: HIERLoss, rho):  # triplets at a time: at most so many rows of a table of distances
+    return self.block or max(1, 2**26 // len(rho))
+
+
+@patch
+def _each_loss(self: HIERLoss, batch, rho, triplets, settings, generator) -> TripletLoss:
+    "A number for each embedding, whose mean is the loss; nobody counts collisions."
+    anchors = triplets.ids[0, :, 0]
+    weights = None if batch.weights is None else batch.weights[anchors]
+    shares = shares_of(triplets.valid, weights)
+    distances = self.space.pairwise_dist(batch.points, rho)
+    losses, ancestors = anchor_losses(distances, triplets, settings, generator, shares=shares)
+    n = batch.n_anchors or len(losses)
+    return TripletLoss(n * losses[:n], torch.zeros_like(losses[0]), losses.new_zeros(0), ancestors)
 
 
 @patch
 @torch.no_grad()
 def _draw_triplets(self: HIERLoss, name, batch, generator) -> Triplets:
-    distances = self.space.pairwise_dist(batch.points, batch.points)
-    mates = None if batch.labels is None else batch.labels[:, None] == batch.labels
-    if name == "data":
-        related, apart = self._relate(batch, distances, mates)
-    else:
-        related, apart = mutual_neighbors(-distances, self.n_neighbors), None
     n = self.triplets_per_anchor
+    if name == "proxies":
+        return self._draw_among_proxies(batch.points, generator)
+    if batch.mined is not None:
+        return _draw_mined(batch, n, generator)
+    distances = self.space.pairwise_dist(batch.points, batch.points)
+    related, apart = self._relate(batch, distances, _mates(batch))
     triplets = sample_triplets(related, n, generator, self.official_negatives, apart)
     self._warn_if_dead(name, related, triplets.valid)
+    return triplets
+
+
+@patch
+def _draw_among_proxies(self: HIERLoss, rho, generator) -> Triplets:
+    n, k = self.triplets_per_anchor, self.n_neighbors
+    if not (self.block or self.proxy_anchors):
+        related = mutual_neighbors(-self.space.pairwise_dist(rho, rho), k)
+        triplets = sample_triplets(related, n, generator, self.official_negatives)
+    else:
+        anchors = pick_anchors(len(rho), self.proxy_anchors or len(rho), rho, generator)
+        found = mutual_neighbors_of(anchors, rho, k, self.space, max(1, 2**22 // len(rho)))
+        related = found.mutual
+        triplets = sample_triplets_of(found, len(rho), n, generator, self.official_negatives)
+    self._warn_if_dead("proxies", related, triplets.valid)
     return triplets
 
 # %% ../nbs/32_hierarchy.ipynb #d2f51c55
@@ -391,12 +627,41 @@ def _order(self: HIERLoss, points, rho, ancestors):  # of the data's triplets, (
     depths = self.space.depth(points)
     return depth_order(ancestors, depths, self.space.depth(rho), self.margin)
 
+# %% ../nbs/32_hierarchy.ipynb #e88df86b
+def _mates(batch):  # who is of one class, boolean (N, N); None: there are no labels
+    if batch.labels is None:
+        return None
+    mates = batch.labels[:, None] == batch.labels
+    if batch.labelled is not None:
+        mates &= batch.labelled[:, None] & batch.labelled
+    if batch.absent is not None:
+        mates &= ~batch.absent
+    if batch.labelled is not None or batch.absent is not None:
+        mates |= torch.eye(len(mates), dtype=torch.bool, device=mates.device)
+    return mates
+
+
+def _draw_mined(batch, n, generator) -> Triplets:
+    if len(batch.mined) == 3:
+        ids = torch.stack(batch.mined)[:, :, None]
+        return Triplets(ids, torch.ones_like(ids[0, :, 0], dtype=torch.bool))
+    anchor, positive, other_anchor, negative = batch.mined
+    shape = batch.n_anchors or len(batch.points), len(batch.points)
+    related = torch.zeros(shape, dtype=torch.bool, device=batch.points.device)
+    strangers = related.clone()
+    related[anchor, positive] = True
+    strangers[other_anchor, negative] = True
+    apart = ~(related | strangers)
+    return sample_triplets(related, n, generator, apart=apart, at_least=1)
+
 # %% ../nbs/32_hierarchy.ipynb #29f89e45
 @patch
 def _relate(self: HIERLoss, batch, distances, mates):
-    "-> who is related, and the pairs that no triplet may hold, or None; both boolean (N, N)."
+    "-> who is related, and the pairs that no triplet may hold, or None; both boolean (A, N), A anchors."
     if self.kinship is None:
         near = nearness(distances, mates, self.label_bonus, self.official_similarity)
+        if batch.absent is not None:
+            near = near.masked_fill(batch.absent, -torch.inf)
         related = mutual_neighbors(near, self.n_neighbors)
     else:
         near, related = self._ask_kinship(batch, distances, mates)
@@ -405,12 +670,18 @@ def _relate(self: HIERLoss, batch, distances, mates):
         apart = ~(related | strangers_among(near, related, self.strangers))
     if self.across_classes and mates is not None:
         apart = mates if apart is None else apart | mates
-    return related, apart
+    if batch.absent is not None:
+        related = related & ~batch.absent
+        apart = batch.absent.expand_as(related) if apart is None else apart | batch.absent
+    n = batch.n_anchors
+    return related[:n], None if apart is None else apart[:n]
 
 
 @patch
 def _ask_kinship(self: HIERLoss, batch, distances, mates):  # -> nearness and who is related
-    similarity = check_kinship(self.kinship(*batch), distances)
+    similarity = check_kinship(self._similarity(batch), distances)
+    if batch.absent is not None:
+        similarity = similarity.masked_fill(batch.absent, torch.nan)
     first = torch.eye(len(distances), dtype=torch.bool, device=distances.device)
     if mates is not None and self.label_bonus:
         first = mates
@@ -421,6 +692,20 @@ def _ask_kinship(self: HIERLoss, batch, distances, mates):  # -> nearness and wh
     else:
         related = ((similarity >= threshold) | first).fill_diagonal_(False)
     return near, related
+
+
+@patch
+def _similarity(self: HIERLoss, batch):
+    "What the kinship says; of pictures without a label a kinship of classes knows nothing."
+    if batch.labelled is None or not getattr(self.kinship, "of_classes", False):
+        return self.kinship(batch.points, batch.labels, batch.rows)
+    known = batch.labelled.nonzero().squeeze(1)
+    rows = None if batch.rows is None else batch.rows[known]
+    said = self.kinship(batch.points[known], batch.labels[known], rows)
+    n = len(batch.points)
+    table = torch.full((n, n), torch.nan, device=said.device)
+    table[known[:, None], known] = said.to(table)
+    return table
 
 # %% ../nbs/32_hierarchy.ipynb #72652e22
 @patch
@@ -453,6 +738,13 @@ def _check_settings(self: HIERLoss):
             f"order={self.order} in {self.space}, where all points are equally deep.\n"
             "Take a Ball or Flat space, or order=0."
         )
+    if not (self.proxy_anchors is None or self.proxy_anchors >= 1) or self.block < 0:
+        raise ValueError(
+            f"proxy_anchors={self.proxy_anchors}, block={self.block}.\n"
+            "Pass at least 1 anchor, or None for all; a block of 0 is chosen for speed."
+        )
+    _check_choice("reduction", self.reduction, ("mean", "none"))
+    _check_choice("pairs", self.pairs, ("weights", "relations"))
     if self.kinship is not None and not callable(self.kinship):
         raise ValueError(
             f"kinship={self.kinship!r} cannot be called.\n"
@@ -463,6 +755,11 @@ def _check_settings(self: HIERLoss):
             "official_negatives=True lets k be i, across_classes=True forbids i's class-mates.\n"
             "Switch one of them off."
         )
+
+
+def _check_choice(name, value, choices):
+    if value not in choices:
+        raise ValueError(f"{name}={value!r} is unknown.\nChoose one of: {', '.join(choices)}.")
 
 
 @patch
@@ -484,7 +781,10 @@ def _check(self: HIERLoss, embeddings, labels, rows=None) -> _Batch:
         rows = check_labels(rows, len(embeddings), name="rows", device=embeddings.device)
     if embeddings.device.type == "cpu":
         self._check_numbers(embeddings)
-    return _Batch(embeddings, labels, rows)
+    labelled = None
+    if labels is not None and self.ignore_index is not None:
+        labelled = labels != self.ignore_index
+    return _Batch(embeddings, labels, rows, labelled=labelled)
 
 
 @patch
@@ -500,6 +800,84 @@ def _refuse_nan(table, what, remedy):
     if bad:
         raise ValueError(f"{bad} of {len(table)} {what} hold NaN or infinite values.\n{remedy}")
 
+# %% ../nbs/32_hierarchy.ipynb #f9eba133
+@patch
+@outside_compile
+def _add_references(self: HIERLoss, batch, ref_emb, ref_labels, ref_rows) -> _Batch:
+    n, dim = batch.points.shape
+    if ref_emb.ndim != 2 or ref_emb.shape[1] != dim:
+        raise ValueError(
+            f"ref_emb has the shape {tuple(ref_emb.shape)}, the embeddings are {dim} wide.\nPass (R, {dim})."
+        )
+    points = ref_emb.to(batch.points)
+    if points.device.type == "cpu":
+        _refuse_nan(points, "reference points", "Empty the memory.")
+        self.space.check(points, "ref_emb")
+    if batch.labels is None and ref_labels is not None:
+        raise ValueError(
+            "The references have labels, the embeddings have none.\nPass both, or none."
+        )
+    labels, labelled = batch.labels, batch.labelled
+    if labels is not None:
+        labels, labelled = self._join_labels(batch, ref_labels, len(points))
+    rows = batch.rows
+    if rows is not None and self.kinship is not None:
+        if ref_rows is None:
+            raise ValueError(
+                "rows are given, ref_rows are not.\nPass those of the references, too."
+            )
+        ref_rows = check_labels(ref_rows, len(points), name="ref_rows", device=points.device)
+        rows = torch.cat([rows, ref_rows])
+    absent = torch.isin(fingerprints(points), fingerprints(batch.points))
+    absent = torch.cat([absent.new_zeros(n), absent])
+    everybody = torch.cat([batch.points, points])
+    return _Batch(everybody, labels, rows, n, labelled, absent)
+
+
+@patch
+def _join_labels(self: HIERLoss, batch, ref_labels, n_references):  # -> labels, and who has one
+    labels, labelled = batch.labels, batch.labelled
+    if ref_labels is None:
+        known = torch.zeros(n_references, dtype=torch.bool, device=labels.device)
+        ref_labels = known.long()
+    else:
+        ref_labels = check_labels(ref_labels, n_references, name="ref_labels", device=labels.device)
+        known = torch.ones_like(ref_labels, dtype=torch.bool)
+        if self.ignore_index is None and labelled is None:
+            return torch.cat([labels, ref_labels]), None
+        known = ref_labels != self.ignore_index
+    if labelled is None:
+        labelled = torch.ones_like(labels, dtype=torch.bool)
+    return torch.cat([labels, ref_labels]), torch.cat([labelled, known])
+
+# %% ../nbs/32_hierarchy.ipynb #1c86e3b3
+@patch
+@outside_compile
+def _weigh(self: HIERLoss, batch, indices_tuple, weights) -> _Batch:
+    n = batch.n_anchors or len(batch.points)
+    if weights is not None:
+        weights = check_sample_weights(weights, batch.points[:n])
+    if indices_tuple is None:
+        return batch._replace(weights=weights)
+    mined = check_mined(indices_tuple, batch.points.device)
+    if self.pairs == "relations":
+        shift = (
+            batch.n_anchors or 0
+        )  # what an anchor is related to are references, if there are any
+        anchors = (0, 2) if len(mined) == 4 else (0,)
+        mined = tuple(ids if m in anchors else ids + shift for m, ids in enumerate(mined))
+        return batch._replace(weights=weights, mined=mined)
+    counted = _count_mined(mined, n, batch.n_anchors is not None)
+    return batch._replace(weights=counted if weights is None else counted * weights)
+
+
+def _count_mined(mined, n, with_references):  # how often each is in them, the most often 1; (n,)
+    anchors = (mined[0], mined[2]) if len(mined) == 4 else mined[:1]
+    ids = torch.cat(anchors if with_references else mined)
+    counts = torch.zeros(n, device=ids.device).index_add_(0, ids, torch.ones_like(ids).float())
+    most = counts.amax()
+    return torch.where(most > 0, counts / most.clamp_min(1), torch.ones_like(counts))
+
 # %% ../nbs/32_hierarchy.ipynb #e67296b9
 @patch
 def _warn_if_dead(self: HIERLoss, name, related, valid):
@@ -508,13 +886,23 @@ def _warn_if_dead(self: HIERLoss, name, related, valid):
     why = self._why_dead(name, related, valid)
     if why:
         self._warned.add(name)
-        caller = 11  # frames up: the line that called the loss
-        warnings.warn(f"HIER's {name} term teaches nothing: {why}", stacklevel=caller)
+        warnings.warn(f"HIER's {name} term teaches nothing: {why}", stacklevel=_frames_up())
+
+
+def _frames_up():
+    "As many as there are up to the line that called the loss."
+    inside = {__name__.partition(".")[0], "torch", "pytorch_metric_learning"}
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 @patch
 def _why_dead(self: HIERLoss, name, related, valid):  # -> reason and remedy, or None
-    n, K = len(related), self.n_neighbors
+    n, K = related.shape[1], self.n_neighbors
+    if name == "proxies":
+        n = len(self.proxies.weight)
     points, more = f"{n} embeddings", "a larger batch"
     if name == "proxies":
         points, more = f"n_proxies={n}", "more proxies"
@@ -526,7 +914,7 @@ def _why_dead(self: HIERLoss, name, related, valid):  # -> reason and remedy, or
         )
     if related.device.type != "cpu":  # the question would make a GPU wait
         return None
-    if valid.any() and int(related.sum()) < n * (n - 1):
+    if valid.any() and int(related.sum()) < len(related) * (n - 1):
         return None
     if threshold is not None:
         return (
@@ -571,7 +959,7 @@ def diagnostics(self: HIERLoss, embeddings, labels=None, generator=None, rows=No
     usage = data.usage + proxies.usage
     used = usage / usage.sum().clamp_min(1e-12)
     return dict(
-        loss_data=data.loss.item(),
+        loss_data=data.loss.mean().item(),
         loss_proxies=proxies.loss.item(),
         at_clip_radius=self._at_clip_radius(embeddings),
         depth_data=self.space.depth(embeddings).mean().item(),

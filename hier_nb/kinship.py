@@ -330,6 +330,8 @@ def _average_precision(hits):  # in the order of the ranking, (C, C − 1)
 class ClassKinship:
     "Similarities of classes, looked up for a batch: `kinship(points, labels, rows)` -> (B, B)."
 
+    of_classes = True  # it knows nothing of a picture without a label
+
     def __init__(
         self,
         table: Tensor,  # (C, C), symmetric; larger is more akin, NaN where nobody knows
@@ -420,6 +422,7 @@ class ClassMemory(nn.Module):
     "Moving averages of the classes' embeddings, updated by every batch it is asked about."
 
     threshold = None  # the loss's K nearest
+    of_classes = True  # it knows nothing of a picture without a label
 
     def __init__(
         self,

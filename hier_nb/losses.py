@@ -7,7 +7,9 @@ __all__ = ['HypLoss', 'create_loss']
 
 # %% ../nbs/30_losses.ipynb #7cf7ed31
 import functools
+from typing import NamedTuple
 import torch
+from fastcore.basics import patch
 from torch import Tensor, nn
 from torch.nn.functional import normalize, softplus
 from .checks import check_labels
@@ -19,45 +21,91 @@ class HypLoss(nn.Module):
     """Contrastive cross-entropy on a space's similarity: `loss(embeddings (B, D), labels (B,))`.
 
     [Ermolov et al. 2022](https://arxiv.org/abs/2203.10833), eq. 6. Raises ValueError for points that are not in the
-    space, and for classes with different numbers of images."""
+    space, and for classes with different numbers of images. With a miner's pairs, or with references, its form
+    for pairs: `loss(embeddings, labels, indices_tuple, ref_emb (R, D), ref_labels (R,))`."""
 
     def __init__(
         self,
         space: Space | None = None,  # where the embeddings live; None: `Ball()`
         temperature: float = 0.2,  # τ
         official: bool = False,  # divide by V² instead of V(V − 1), as the published code does
+        *,
+        reduction: str = "mean",  # "none": a number for each embedding, (B,), whose mean is the loss
+        ignore_index: int | None = None,  # label of pictures without one; they are left out
     ):
         super().__init__()
         if not temperature > 0:
             raise ValueError(f"temperature={temperature} is not positive.\nPass e.g. 0.2.")
         self.space = as_space(Ball() if space is None else space)
+        if reduction not in ("mean", "none"):
+            raise ValueError(f"reduction={reduction!r} is unknown.\nChoose one of: mean, none.")
         self.temperature = temperature
         self.official = official
+        self.reduction = reduction
+        self.ignore_index = ignore_index
 
     @full_precision
-    def forward(self, embeddings, labels):
-        labels = _check_batch(embeddings, labels)
+    def forward(
+        self,
+        embeddings: Tensor,  # points of the space, (B, D)
+        labels=None,  # (B,); None: the pairs say it
+        indices_tuple=None,  # a miner's pairs or triplets
+        ref_emb=None,  # points to be compared with, (R, D); None: the embeddings
+        ref_labels=None,  # (R,)
+        *,
+        weights=None,  # how much each embedding counts, (B,)
+    ):
+        if labels is not None or indices_tuple is None:
+            labels = _check_batch(embeddings, labels)
         if embeddings.device.type == "cpu":  # on a GPU the question would make it wait
             self.space.check(embeddings, "embeddings")
-        order, n_views = _by_class(labels)
-        mean = _contrast(self.scores(embeddings[order]), n_views)
-        return mean * (1 - 1 / n_views) if self.official else mean
+        if indices_tuple is None and ref_emb is None:
+            return self._of_views(embeddings, labels, weights)
+        if ref_labels is not None:
+            ref_labels = check_labels(
+                ref_labels, len(ref_emb), name="ref_labels", device=embeddings.device
+            )
+        batch = _References(embeddings, labels, ref_emb, ref_labels)
+        return self._of_pairs(batch, indices_tuple, weights)
 
-    def scores(self, z: Tensor) -> Tensor:  # (N, D) -> (N, N)
+    def scores(self, z: Tensor, others=None) -> Tensor:  # (N, D), (M, D) -> (N, M); None: (N, N)
         "What the softmax is taken of: s/τ of all pairs."
-        return self.space.similarity(z, z) / self.temperature
+        return self.space.similarity(z, z if others is None else others) / self.temperature
 
 # %% ../nbs/30_losses.ipynb #0ae9bcfd
-def _contrast(scores: Tensor, n_views: int) -> Tensor:  # (N·V, N·V) -> the mean over pairs of views
+@patch
+def _of_views(self: HypLoss, embeddings, labels, weights):  # the published formula
+    kept = torch.arange(len(labels), device=labels.device)
+    if self.ignore_index is not None:
+        kept = (labels != self.ignore_index).nonzero().squeeze(1)
+        if not len(kept):
+            raise ValueError(
+                f"All {len(labels)} labels are ignore_index={self.ignore_index}.\n"
+                "Leave the loss out of this step, or sample pictures with labels into every batch."
+            )
+    order, n_views = _by_class(labels[kept])
+    pairs = _contrast(self.scores(embeddings[kept[order]]), n_views)  # (n, v, w)
+    factor = 1 - 1 / n_views if self.official else 1
+    other_view = ~torch.eye(n_views, dtype=torch.bool, device=labels.device)
+    if weights is None and self.reduction == "mean":
+        mean = pairs[:, other_view].mean()
+        return mean * factor if self.official else mean
+    each = (pairs * other_view).sum(2).flatten() * factor / (n_views - 1)
+    losses = each.new_zeros(len(labels)).index_copy(0, kept[order], each)
+    counts = torch.zeros_like(labels, dtype=torch.bool).index_fill(0, kept, True)
+    return weighted_mean(losses, counts, weights, self.reduction)
+
+
+def _contrast(
+    scores: Tensor, n_views: int
+) -> Tensor:  # (N·V, N·V) -> of each pair of views, (n, v, w)
     itself = torch.eye(len(scores), dtype=torch.bool, device=scores.device)
     n = len(scores) // n_views
     shape = (n, n_views, n, n_views)
     to_view = scores.masked_fill(itself, -torch.inf).view(shape).logsumexp(2)  # (n, v, w)
     to_own_view = to_view.diagonal(dim1=1, dim2=2)[..., None]  # (n, v, 1), without itself
     positive = scores.view(shape).diagonal(dim1=0, dim2=2).permute(2, 0, 1)  # (n, v, w)
-    losses = torch.logaddexp(to_view, to_own_view) - positive
-    other_view = ~torch.eye(n_views, dtype=torch.bool, device=scores.device)
-    return losses[:, other_view].mean()
+    return torch.logaddexp(to_view, to_own_view) - positive
 
 # %% ../nbs/30_losses.ipynb #755bbbac
 def _check_batch(embeddings, labels, n_classes=None):  # -> labels, (B,) int64
@@ -80,6 +128,105 @@ def _by_class(labels: Tensor) -> tuple:  # the order that puts classes together,
             "It needs the same number of images of every class, at least 2: sample with images_per_class >= 2."
         )
     return order, n_views
+
+# %% ../nbs/30_losses.ipynb #af7bd4a9
+class _References(NamedTuple):
+    embeddings: Tensor  # (B, D)
+    labels: Tensor | None  # (B,)
+    ref_emb: Tensor | None  # (R, D); None: the embeddings
+    ref_labels: Tensor | None  # (R,)
+
+
+@patch
+def _of_pairs(self: HypLoss, batch, indices_tuple, weights):
+    scores = self.scores(batch.embeddings, batch.ref_emb)  # (B, R)
+    if indices_tuple is None:
+        positive, negative = self._pairs_by_label(batch)
+    else:
+        positive, negative = _pairs_mined(indices_tuple, scores)
+    to_strangers = scores.masked_fill(~negative, -torch.inf).logsumexp(1, keepdim=True)
+    pairs = torch.logaddexp(to_strangers, scores) - scores
+    count = positive.sum(1)
+    losses = pairs.masked_fill(~positive, 0).sum(1) / count.clamp_min(1)
+    return weighted_mean(losses, count > 0, weights, self.reduction)
+
+
+@patch
+def _pairs_by_label(self: HypLoss, batch):  # -> classmates and strangers, boolean (B, R)
+    if batch.ref_labels is None:
+        raise ValueError("ref_emb is given, ref_labels are not.\nPass both, or a miner's pairs.")
+    mates = batch.labels[:, None] == batch.ref_labels
+    known = torch.ones_like(mates)
+    if self.ignore_index is not None:
+        known = (batch.labels != self.ignore_index)[:, None] & (
+            batch.ref_labels != self.ignore_index
+        )
+    mine, theirs = fingerprints(batch.embeddings), fingerprints(batch.ref_emb.to(batch.embeddings))
+    return mates & known & (mine[:, None] != theirs), ~mates & known
+
+
+def _pairs_mined(indices_tuple, scores):
+    anchor, positive, *rest = check_mined(indices_tuple, scores.device)
+    other_anchor, negative = rest if len(rest) == 2 else (anchor, rest[0])
+    tables = torch.zeros(2, *scores.shape, dtype=torch.bool, device=scores.device)
+    tables[0, anchor, positive] = True
+    tables[1, other_anchor, negative] = True
+    return tables
+
+# %% ../nbs/30_losses.ipynb #9dba16c3
+def check_mined(indices_tuple, device=None) -> tuple:  # of three or four tensors of numbers
+    "A miner's triplets or pairs, or ValueError."
+    sizes = {len(part) for part in indices_tuple[:2]} if len(indices_tuple) in (3, 4) else set()
+    if len(sizes) != 1 or len(indices_tuple[-1]) != len(indices_tuple[-2]):
+        raise ValueError(
+            f"indices_tuple has {len(indices_tuple)} parts that fit neither pairs nor triplets.\n"
+            "Pass a miner's output: (anchors, positives, anchors, negatives) or (anchors, positives, negatives)."
+        )
+    return tuple(torch.as_tensor(part, device=device).long() for part in indices_tuple)
+
+
+def check_sample_weights(weights, points: Tensor) -> Tensor:  # (B,)
+    "One number for each embedding, or ValueError."
+    kind = torch.promote_types(points.dtype, torch.float32)
+    weights = torch.as_tensor(weights, device=points.device).to(kind)
+    if weights.shape != points.shape[:1]:
+        raise ValueError(
+            f"weights have the shape {tuple(weights.shape)} for {len(points)} embeddings.\nPass one number per row."
+        )
+    if points.device.type == "cpu" and not (weights.isfinite() & (weights >= 0)).all():
+        raise ValueError(
+            "weights hold numbers below 0, or none at all.\nPass finite ones, at least 0."
+        )
+    return weights
+
+
+def shares_of(
+    valid: Tensor,  # who counts, boolean (B,)
+    weights: Tensor | None = None,  # (B,); None: alike
+) -> Tensor:  # (B,), with the sum 1, or 0 if nobody counts
+    "What each contributes to a weighted mean."
+    weights = valid.float() if weights is None else valid * weights
+    total = weights.sum()
+    return weights / torch.where(total > 0, total, torch.ones_like(total))
+
+
+def weighted_mean(losses, counts, weights, reduction):
+    "Of those who count, (), or with reduction 'none' numbers whose plain mean it is, (B,)."
+    if weights is not None:
+        weights = check_sample_weights(weights, losses)
+    each = shares_of(counts, weights) * losses
+    return len(each) * each if reduction == "none" else each.sum()
+
+
+def fingerprints(points: Tensor) -> Tensor:  # (N, D) -> (N,) int64
+    "Numbers that are equal for rows that are equal in every digit, and (but for a chance of 2⁻⁶⁴) for no others."
+    points = points.detach().contiguous()
+    if points.dtype != torch.float64:
+        points = points.float()
+    bits = points.view(torch.int32 if points.dtype == torch.float32 else torch.int64).long()
+    factors = torch.arange(1, points.shape[1] + 1, device=points.device) * 0x5851F42D4C957F2D
+    factors = (factors ^ (factors >> 29)) * 0x14057B7EF767814F
+    return (bits * (factors ^ (factors >> 32))).sum(1)
 
 # %% ../nbs/30_losses.ipynb #64fcba3d
 class ImageAnchorLoss(nn.Module):
@@ -148,21 +295,50 @@ def create_loss(
     n_classes: int,  # classes of the training split
     dim: int,  # D, the embeddings' width
     space: Space | None = None,  # where the embeddings live, `model.space`; only Hyp asks it
+    *,
+    ignore_index: int | None = None,  # label of pictures without one; they are left out
     **settings,  # the loss's own constants, see the table above
 ) -> nn.Module:
-    """A metric loss by its name: `loss(embeddings (B, D), labels (B,))` is a scalar.
+    """A metric loss by its name: `loss(embeddings (B, D), labels (B,))` is a scalar; a miner's pairs may follow.
 
     What it learns (class proxies) is in `.parameters()`. Raises ValueError for an unknown name, and TypeError for a
     constant that the loss does not have."""
     if name not in _losses:
         raise ValueError(f"loss {name!r} is unknown.\nChoose one of: {', '.join(_losses)}.")
+    if name == "Hyp":
+        return _hyp(n_classes, dim, space, ignore_index=ignore_index, **settings)
     loss = _losses[name](n_classes, dim, space, **settings)
-    if not isinstance(loss, _check_themselves):
+    if not isinstance(loss, _check_themselves) or ignore_index is not None:
         limit = n_classes if name in _have_class_proxies else None
-        loss.register_forward_pre_hook(functools.partial(_check_arguments, limit))
+        check = functools.partial(_check_arguments, limit, ignore_index)
+        loss.register_forward_pre_hook(check, with_kwargs=True)
     return loss
 
 
-def _check_arguments(n_classes, loss, arguments):  # before every call of a foreign loss
-    embeddings, labels, *rest = arguments
-    return embeddings, _check_batch(embeddings, labels, n_classes), *rest
+def _check_arguments(n_classes, ignore_index, loss, positional, named):
+    "Before every call of a foreign loss."
+    names = ("embeddings", "labels", "indices_tuple", "ref_emb", "ref_labels")
+    call = dict(zip(names, positional)) | named
+    embeddings, labels = call["embeddings"], call.get("labels")
+    if labels is None and call.get("indices_tuple") is not None:
+        return (), call
+    if ignore_index is not None:
+        labels = _check_batch(embeddings, labels)
+        kept = labels != ignore_index
+        _check_ignored(kept, call.get("indices_tuple"), ignore_index)
+        embeddings, labels = embeddings[kept], labels[kept]
+    labels = _check_batch(embeddings, labels, n_classes)
+    return (), call | dict(embeddings=embeddings, labels=labels)
+
+
+def _check_ignored(kept, indices_tuple, ignore_index):
+    if indices_tuple is not None:
+        raise ValueError(
+            f"indices_tuple counts pictures with the label ignore_index={ignore_index}, which are left out.\n"
+            "Pass the miner and the loss the other pictures only."
+        )
+    if not kept.any():
+        raise ValueError(
+            f"All {len(kept)} labels are ignore_index={ignore_index}.\n"
+            "Leave the loss out of this step, or sample pictures with labels into every batch."
+        )

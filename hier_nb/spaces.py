@@ -299,7 +299,7 @@ def ball_centre(self: Space, x: Tensor, radius: Tensor) -> Tensor:  # (..., D), 
 
 # %% ../nbs/02_spaces.ipynb #81b1450a
 @patch
-def ball_centre(self: Ball, x: Tensor, radius: Tensor) -> Tensor:
+def ball_centre(self: Ball, x: Tensor, radius: Tensor) -> Tensor:  # noqa: F811
     half = geometry.root(self.c) * wide(radius) / 2
     shrink = 1 + self.gap(x) * torch.sinh(half).square()
     return self.places(x) / shrink.unsqueeze(-1)

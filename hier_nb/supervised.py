@@ -233,12 +233,18 @@ class HypMixLoss(HypLoss):
         self.weight = weight
         self.unit = unit
 
-    def scores(self, z):
-        sphere = Sphere()
-        directions = sphere(self.space.log(z))
+    def scores(self, z, others=None):
+        mine = self._places(z)
+        theirs = mine if others is None else self._places(others)
+        cosines, distances = (
+            space.similarity(x, y) for space, x, y in zip((Sphere(), self.space), mine, theirs)
+        )
+        return cosines / self.cosine_temperature + self.weight * distances / self.temperature
+
+    def _places(self, z):  # on the sphere, and in the ball
+        directions = Sphere()(self.space.log(z))
         points = geometry.expmap0(directions, self.space.c) if self.unit else z
-        mixed = sphere.similarity(directions, directions) / self.cosine_temperature
-        return mixed + self.weight * self.space.similarity(points, points) / self.temperature
+        return directions, points
 
 # %% ../nbs/34_supervised.ipynb #56972000
 def create_metric(

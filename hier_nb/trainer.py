@@ -143,7 +143,8 @@ class ModelWithLosses(nn.Module):
         if self.metric is not None:
             terms[self.config.loss] = self.config.loss_weight * self.metric(points, labels)
         if self.hier is not None:
-            terms["HIER"] = self.config.hier_weight * self.hier(points, labels, generator, rows)
+            found = self.hier(points, labels, generator=generator, rows=rows)
+            terms["HIER"] = self.config.hier_weight * found
         return terms
 
     def _names(self):

@@ -114,14 +114,16 @@ class Triplets(NamedTuple):
 
 
 def sample_triplets(
-    related: Tensor,  # symmetric boolean table, (N, N), diagonal False
+    related: Tensor,  # boolean table, diagonal False, (N, M): the first N of M points are anchors
     n: int,  # T, triplets per anchor
     generator: torch.Generator | None = None,  # source of randomness
     official_negatives: bool = False,  # let k be i itself, as the published code does
-    apart: Tensor | None = None,  # pairs that a triplet must not hold, boolean (N, N)
+    apart: Tensor | None = None,  # pairs that a triplet must not hold, boolean (N, M)
+    *,
+    at_least: int = 2,  # relatives of an anchor that counts
 ) -> Triplets:
-    "Draw (i, j, k) for every anchor i; anchors with fewer than two relatives, or nobody unrelated, are not valid."
-    itself = torch.eye(len(related), dtype=torch.bool, device=related.device)
+    "Draw (i, j, k) for every anchor i; anchors with too few relatives, or nobody unrelated, are not valid."
+    itself = torch.eye(*related.shape, dtype=torch.bool, device=related.device)
     strangers = ~related if official_negatives else ~(related | itself)
     if apart is not None:
         related, strangers = related & ~apart, strangers & ~apart
@@ -129,5 +131,82 @@ def sample_triplets(
     i = torch.arange(len(related), device=related.device)[:, None].expand(-1, n)
     j = _choose(related, u[0])
     k = _choose(strangers, u[1])
-    valid = (related.sum(1) >= 2) & strangers.any(1)
+    valid = (related.sum(1) >= at_least) & strangers.any(1)
     return Triplets(torch.stack([i, j, k]), valid)
+
+# %% ../nbs/31_triplets.ipynb #cabba280
+class Neighbors(NamedTuple):  # of some anchors among M points
+    anchors: Tensor  # ascending, (A,)
+    ids: Tensor  # each anchor's nearest and itself, ascending; M where there is none; (A, K + 1)
+    mutual: Tensor  # who of them is related to the anchor, boolean (A, K + 1)
+
+
+def pick_anchors(
+    n_points: int,  # M
+    n_anchors: int,  # A; all if there are not more points
+    like: Tensor,  # lives where the numbers shall
+    generator: torch.Generator | None = None,
+) -> Tensor:  # ascending, (A,)
+    "Some of the points, each with the same chance."
+    if n_anchors >= n_points:
+        return torch.arange(n_points, device=like.device)
+    u = random_uniform(n_points, like=like, generator=generator)
+    return u.topk(n_anchors).indices.sort().values
+
+
+@torch.no_grad()
+def mutual_neighbors_of(
+    anchors: Tensor,  # which of the points, (A,)
+    points: Tensor,  # (M, D)
+    k: int,  # K, the point itself counted
+    space: Space,
+    block: int,  # rows of the table of distances at a time
+) -> Neighbors:
+    "`mutual_neighbors` of some points, without the table of all pairs."
+    near = _nearest(anchors, points, k, space, block)
+    if near.numel() < len(points):
+        theirs = _nearest(near.flatten(), points, k, space, block).view(*near.shape, -1)
+    else:  # cheaper: everybody's
+        everybody = torch.arange(len(points), device=points.device)
+        theirs = _nearest(everybody, points, k, space, block)[near]
+    itself = anchors[:, None]
+    mutual = (theirs == itself[:, :, None]).any(-1) & (near != itself)
+    ids, order = torch.cat([near.masked_fill(near == itself, len(points)), itself], 1).sort(1)
+    mutual = torch.cat([mutual, torch.zeros_like(mutual[:, :1])], 1).gather(1, order)
+    return Neighbors(anchors, ids, mutual)
+
+
+def _nearest(some, points, k, space, block):  # -> (len(some), K), in no order
+    found = []
+    for rows in some.split(block):
+        near = -space.pairwise_dist(points[rows], points)
+        found.append(near.topk(min(k, len(points))).indices)
+    return torch.cat(found)
+
+# %% ../nbs/31_triplets.ipynb #2aa14312
+def sample_triplets_of(
+    found: Neighbors,
+    n_points: int,  # M
+    n: int,  # T, triplets per anchor
+    generator: torch.Generator | None = None,
+    official_negatives: bool = False,
+) -> Triplets:  # (3, A, T) and (A,)
+    "`sample_triplets` for a sample of anchors; of all anchors the same draws from the same numbers."
+    u = random_uniform(2, len(found.anchors), n, like=found.ids, generator=generator)
+    i = found.anchors[:, None].expand(-1, n)
+    j = found.ids.gather(1, _choose(found.mutual, u[0])).clamp_max(n_points - 1)
+    taken = found.mutual
+    if not official_negatives:
+        taken = taken | (found.ids == found.anchors[:, None])
+    k, n_strangers = _choose_other(found.ids, taken, n_points, u[1])
+    valid = (found.mutual.sum(1) >= 2) & (n_strangers > 0)
+    return Triplets(torch.stack([i, j, k]), valid)
+
+
+def _choose_other(ids, taken, n_points, u):  # -> chosen (A, T), how many there were to choose (A,)
+    others = n_points - taken.sum(1)
+    rank = (u * others[:, None]).long()
+    before = taken.cumsum(1) - 1
+    pushed_from = torch.where(taken, ids - before, n_points).sort(1).values
+    chosen = rank + torch.searchsorted(pushed_from, rank, right=True)
+    return chosen.clamp_max(n_points - 1), others

@@ -581,7 +581,7 @@ def test_own_words_of_a_traceback(traceback, words):
 # One place for every default
 
 WHOSE = {  # what a run makes, with the parameters that it does not hand on from the configuration
-    HIERLoss: {"dim", "space", "kinship"},
+    HIERLoss: {"dim", "space", "kinship", "reduction", "pairs", "ignore_index"},
     Ball: {"riemannian"},
 }
 

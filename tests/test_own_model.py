@@ -308,6 +308,7 @@ result = train(TrainConfig(**small), sys.argv[1], Pairs(), model=Mine(), progres
 """
 
 
+@pytest.mark.slow
 def test_a_script_under_torchrun(tmp_path):
     "Its own classes, and weights that differ between the ranks: the main rank's count."
     (tmp_path / "script.py").write_text(script)
