@@ -5,18 +5,22 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= runs/demo
 DEMO_ARGS ?=
+GPU_ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help env demo test slow lab prepare clean site accessible browser dist
+.PHONY: paper help env demo test slow lab prepare clean site accessible browser dist gpu gpu-wheels
 
 help:
 	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook; Ctrl-C saves, and once more goes on"
 	@echo "make test    all notebooks as tests, export in step, notebooks clean"
 	@echo "make lab     JupyterLab on the notebooks; start.ipynb says what to click first"
 	@echo "make site    the documentation, into _site/"
+	@echo "make paper   the study of kinship as a PDF, into _site/ (needs chromium)"
 	@echo "make accessible  the built site by axe-core in a real browser (needs chromium and npm)"
 	@echo "make browser the widgets in JupyterLab in a real browser (needs chromium)"
 	@echo "make dist    wheel and sdist, installed and tried in a clean environment"
+	@echo "make gpu     on a machine with PyTorch and a GPU, no network: tests, tables, goals; elsewhere a rehearsal"
+	@echo "make gpu-wheels  before that, with a network: the packages such a machine lacks, into wheels/"
 	@echo "make prepare export, clean and README, before a commit"
 
 # One resolution for everything, under pinned versions: torch and torchvision must come from one build.
@@ -60,6 +64,9 @@ clean:
 site: env
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/site.py
 
+paper: env
+	@$(BIN)/python .ci/paper.py
+
 accessible: env
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
 	@$(BIN)/python .ci/accessible.py
@@ -70,3 +77,10 @@ browser: env
 
 dist: env
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/dist.py
+
+# On the machine's own Python, whose PyTorch fits its GPU: no environment is made, and nothing fetched.
+gpu:
+	@$(PYTHON) .ci/gpu.py $(GPU_ARGS)
+
+gpu-wheels:
+	@$(PYTHON) .ci/gpu_wheels.py

@@ -25,6 +25,13 @@ setup(
     description=cfg["description"],
     author=cfg["author"],
     keywords=cfg["keywords"].split(),
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Framework :: Jupyter",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
     license=cfg["license"],
     license_files=["LICENSE"],
     long_description=readme.read_text(encoding="utf-8") if readme.exists() else "",

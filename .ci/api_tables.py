@@ -1,10 +1,17 @@
-"""The tables of the API: nbdev adds a cell `show_doc(name)` for each public name; here it gets its output.
+"""The names of a page, together at its end: nbdev puts a cell `show_doc(name)` behind the code that defines a name.
 
-By default nbdev executes every cell that imports anything to make these tables, and drops the code that it
-exported. Here they are made from the installed package: nothing is executed, and the code stays on the page."""
+There it would repeat, right below the code, the code's own first lines. By default nbdev also executes every cell
+that imports anything to make these cells' outputs. Here they are made from the installed package; nothing runs."""
 
-import importlib, inspect, re
+import importlib
+import inspect
+import re
+
 from nbdev.showdoc import show_doc
+
+
+def markdown(text):
+    return dict(cell_type="markdown", metadata={}, source=text)
 
 
 def module_of(cells):
@@ -14,26 +21,57 @@ def module_of(cells):
     return importlib.import_module(f"hier_nb.{found[1]}") if found else None
 
 
+def gather(cells, module):
+    "Move the cells `show_doc(name)` into one section at the end; {name: what a pointer over it shows}."
+    asked = {}
+    for cell in list(cells):
+        found = re.search(r"^show_doc\(([\w.]+)\)", "".join(cell["source"]), re.M)
+        if cell["cell_type"] == "code" and found:
+            cells.remove(cell)
+            asked[found[1]] = look_up(module, found[1])
+    asked = {name: thing for name, thing in sorted(asked.items()) if thing is not None}
+    if asked:
+        entries = [entry(name, thing) for name, thing in asked.items()]
+        cells.append(markdown("## The names of this page\n\n" + "\n\n".join(entries)))
+    return {name: in_short(name, thing) for name, thing in asked.items()}
+
+
+def look_up(module, dotted):
+    thing = module
+    for name in dotted.split("."):
+        thing = getattr(thing, name, None)
+    return thing
+
+
+def entry(name, thing):
+    "Signature and text under a heading of their own, which is a place to link to."
+    return f"### {name} {{#{name} .unlisted}}\n\n{documentation(thing)}"
+
+
 def documentation(thing):
     "Signature and text as Markdown; the text alone where an annotation of a base class cannot be read."
     try:
-        return show_doc(thing)._repr_markdown_()
+        text = show_doc(thing)._repr_markdown_()
     except (
         NameError
     ):  # traitlets names `Self`, which inspect looks for in vain before Python 3.11.5
-        return f"### {thing.__name__}\n\n*{inspect.getdoc(thing)}*"
+        return f"*{inspect.getdoc(thing)}*"
+    return re.sub(
+        r"^---\n\n|\[source\]\([^)]*\)\{[^}]*\}\n*|^### .*\n", "", text, flags=re.M
+    ).strip()
 
 
-def fill(cells, module):
-    "Give every cell `show_doc(name)` the documentation of that name."
-    for cell in cells:
-        asked = re.search(r"^show_doc\(([\w.]+)\)", "".join(cell["source"]), re.M)
-        if cell["cell_type"] != "code" or not asked:
-            continue
-        thing = module
-        for name in asked[1].split("."):
-            thing = getattr(thing, name, None)
-        if thing is not None:
-            markdown = {"text/markdown": documentation(thing)}
-            output = dict(output_type="display_data", metadata={}, data=markdown)
-            cell["outputs"] = [output]
+def in_short(name, thing):
+    "A line of signature and one of text."
+    said = (inspect.getdoc(thing) or "").strip().split("\n\n")[0].replace("\n", " ")
+    try:
+        given = [shown(parameter) for parameter in inspect.signature(thing).parameters.values()]
+    except (TypeError, ValueError):  # a property, a constant
+        return f"{name}\n{said}"
+    return f"{name}({', '.join(word for word in given if word != 'self')})\n{said}"
+
+
+def shown(parameter):
+    "A parameter with its default, without its type."
+    bare = parameter.replace(annotation=inspect.Parameter.empty)
+    return str(bare) if len(str(bare)) < 40 else parameter.name

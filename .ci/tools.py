@@ -1,6 +1,9 @@
 "What the scripts beside this one share."
 
-import shutil, subprocess, sys
+import shutil
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 
@@ -19,18 +22,17 @@ def npm():
     )
 
 
-def npm_file(package, inside, path):
-    "Put one file of a package of npm at `path`; whether that worked."
+def npm_folder(package, inside, path):
+    "Put one folder, or file, of a package of npm at `path`; whether that worked."
     if npm() is None:
         return False
-    p = subprocess.run(
-        [npm(), "pack", package, "--silent"], cwd=path.parent, text=True, capture_output=True
-    )
-    if p.returncode:
-        return False
-    archive = path.parent / p.stdout.split()[-1]
-    subprocess.run(["tar", "xzf", archive.name, f"package/{inside}"], cwd=path.parent, check=True)
-    (path.parent / "package" / inside).rename(path)
-    shutil.rmtree(path.parent / "package")
-    archive.unlink()
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [npm(), "pack", package, "--silent"]
+        packed = subprocess.run(command, cwd=scratch, text=True, capture_output=True)
+        if packed.returncode:
+            return False
+        archive = packed.stdout.split()[-1]
+        subprocess.run(["tar", "xzf", archive, f"package/{inside}"], cwd=scratch, check=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(Path(scratch) / "package" / inside, path)
     return True

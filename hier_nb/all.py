@@ -5,12 +5,14 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/95_all.ipynb #555c9cec
-from . import geometry, spaces, files, checks, neighbors, embeddings
+# %% ../nbs/95_all.ipynb #558d5b9e
+from . import geometry, spaces, files, checks, neighbors, embeddings, search
 from . import live as live_figures
-from . import pictures, samplers, emoji, layouts, datasets
-from . import models, export, features, losses, triplets, hierarchy, kinship, supervised, pml
+from . import pictures, samplers, emoji, layouts, own_data, datasets
+from . import models, export, features, own_model
+from . import losses, triplets, hierarchy, kinship, supervised, pml
 from hier_nb import (
+    rerank,
     retrieval,
     tree,
     tree_layout,
@@ -29,21 +31,25 @@ from .files import *
 from .checks import *
 from .neighbors import *
 from .embeddings import *
+from .search import *
 from .live import *
 from .pictures import *
 from .samplers import *
 from .emoji import *
 from .layouts import *
+from .own_data import *
 from .datasets import *
 from .models import *
 from .export import *
 from .features import *
+from .own_model import *
 from .losses import *
 from .triplets import *
 from .hierarchy import *
 from .kinship import *
 from .supervised import *
 from .pml import *
+from .rerank import *
 from .retrieval import *
 from .tree import *
 from .tree_layout import *
@@ -61,12 +67,13 @@ from .notebooks import *
 from .runs import *
 from .compare import *
 
-# %% ../nbs/95_all.ipynb #9f0d5dfc
+# %% ../nbs/95_all.ipynb #2e640831
 modules = [
-    *(geometry, spaces, files, checks, neighbors, embeddings, live_figures),
-    *(pictures, samplers, emoji, layouts, datasets),
-    *(models, export, features, losses, triplets, hierarchy, kinship, supervised, pml),
-    *(retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
+    *(geometry, spaces, files, checks, neighbors, embeddings, search, live_figures),
+    *(pictures, samplers, emoji, layouts, own_data, datasets),
+    *(models, export, features, own_model),
+    *(losses, triplets, hierarchy, kinship, supervised, pml),
+    *(rerank, retrieval, tree, tree_layout, metrics, plots, scene, explorer, handover, diagnosis),
     *(distributed, config, trainer, training),
     *(notebooks, runs, compare),
 ]

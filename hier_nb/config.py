@@ -25,14 +25,15 @@ from fastcore.basics import patch
 
 from .checks import check_ks
 from .datasets import check_settings, load_dataset
+from .embeddings import Taxonomy
 from .hierarchy import HIERLoss
 from .kinship import KinshipSettings, kinship_words
-from .losses import create_loss
 from .models import create_backbone, create_model
 from .pictures import create_transform
 from .retrieval import recall_at_k
 from .samplers import ClassBalancedSampler
 from .spaces import Ball, Space, create_space
+from .supervised import create_metric
 
 # %% ../nbs/52_config.ipynb #f4775ffb
 def default_of(
@@ -86,12 +87,12 @@ class SpaceSettings:
     clip_radius: float | None = default_of(Ball, "clip_radius")  # r, of vectors; None: no clip
     soft_clip: bool = default_of(Ball, "soft_clip")  # bend long vectors: depths differ, see `Head`
 
-# %% ../nbs/52_config.ipynb #01ef609d
+# %% ../nbs/52_config.ipynb #32e48bc4
 @dataclass
 class LossSettings:
     "The metric loss, which learns from the labels."
 
-    loss: str = "PA"  # PA, MS, PNCA, SoftTriple or Hyp, see `create_loss`
+    loss: str = "PA"  # PA, MS, PNCA, SoftTriple or Hyp (`create_loss`); HAPPIER or HypMix
     loss_settings: dict = field(default_factory=dict)  # its own constants, e.g. {"margin": 0.2}
     loss_weight: float = 1.0  # λ1; 0 leaves it out
     init_class_proxies: bool = True  # class proxies start at their classes' means, not at random
@@ -636,8 +637,10 @@ def _cast_setting(name, value, kind):
 
 
 def _try_loss(loss, settings):
+    some = Taxonomy(("level",), (("a",), ("b",)))
+
     def make(**changes):
-        return create_loss(loss, n_classes=2, dim=2, **changes)
+        return create_metric(loss, n_classes=2, dim=2, taxonomy=some, **changes)
 
     with torch.random.fork_rng(devices=[]):
         return _try_settings("loss_settings", loss, make, settings)
@@ -959,7 +962,7 @@ def recipe_differences(
     "Where a recipe is not what was published."
     config = load_config(recipe)
     ours = asdict(config)
-    loss = create_loss(config.loss, n_classes=2, dim=2, **config.loss_settings)
+    loss = create_metric(config.loss, n_classes=2, dim=2, **config.loss_settings)
     ours["loss_settings"] = dict(margin=loss.margin, alpha=loss.alpha)
     if config.eval_resize is None:
         ours["eval_resize"] = config.eval_size * 256 // 224  # see `create_transform`

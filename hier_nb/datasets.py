@@ -14,9 +14,25 @@ from .checks import require
 from .emoji import load_emoji, load_openmoji
 from .packages import cache_dir
 from .layouts import check_sizes, load_cars, load_cub, load_folder, load_inshop, load_sop
+from .own_data import load_hub
 from .pictures import ImageDataset, cache_pictures, find_unreadable
 
 # %% ../nbs/14_datasets.ipynb #c12689bd
+def _passed(
+    root,
+    split,
+    transform,
+    *,
+    train_fraction: float = 0.5,  # of the classes, where a run gets a training set alone
+    seed: int = 0,  # of that draw
+):
+    "Data that was passed to a run cannot be found again by its name."
+    raise ValueError(
+        "The dataset 'own' is one that was passed to the run, and has no place on disk.\n"
+        "Pass it again: train(…, train_set=…), load_result(…, dataset=…)."
+    )
+
+
 _loaders = dict(
     emoji=load_emoji,
     openmoji=load_openmoji,
@@ -25,11 +41,13 @@ _loaders = dict(
     sop=load_sop,
     inshop=load_inshop,
     folder=load_folder,
+    hf=load_hub,
+    own=_passed,
 )
 
 
 def load_dataset(
-    name: str,  # "emoji", "openmoji", "cub", "cars", "sop", "inshop" or "folder"
+    name: str,  # "emoji", "openmoji", "cub", "cars", "sop", "inshop", "folder" or "hf:NAME"
     root=None,  # where it lies; None for emoji and openmoji: $HIER_NB_CACHE, else ~/.cache/hier_nb
     split: str = "train",  # "train" or "eval", which share no class; In-shop: "query", "gallery" too; folder: "all"
     transform=None,  # uint8 (3, H, W) -> tensor, see `create_transform`
@@ -42,16 +60,17 @@ def load_dataset(
     **settings,  # the dataset's own, e.g. size=96, protocol="style", seed=1
 ) -> ImageDataset:
     "A dataset by name. Where the npm registry cannot be reached, `openmoji` stands in for `emoji`, with a warning."
-    if name not in _loaders:
+    kind, _, place = str(name).partition(":")
+    if kind not in _loaders or place and kind != "hf":
         raise ValueError(f"dataset {name!r} is unknown.\n{_hint(name, _loaders)}")
     if errors not in ("raise", "skip"):
         raise ValueError(f"errors={errors!r} is unknown.\nChoose 'raise' or 'skip'.")
     check_settings(name, settings)
     if name == "emoji":
         return _emoji_or_openmoji(root, split, transform, settings)
-    dataset = _loaders[name](root, split, transform, **settings)
-    if name == "openmoji":  # drawn by us, so decoded already and never unreadable
-        return dataset
+    dataset = _loaders[kind](place or root, split, transform, **settings)
+    if name == "openmoji" or not isinstance(dataset, ImageDataset):
+        return dataset  # drawn by us, so decoded already and never unreadable; or no pictures
     if short_side:
         place = cache_dir() / "decoded"
         reading = dict(errors=errors, workers=workers, progress=progress)
@@ -82,9 +101,10 @@ def check_settings(
     where: str = "",  # for the sentence
 ) -> list:  # (name, value, type or None) of each
     "Settings of a dataset with their types; raises ValueError, with the nearest name, for one that it does not have."
-    if name not in _loaders:
+    kind = str(name).partition(":")[0]
+    if kind not in _loaders:
         return [(key, value, None) for key, value in settings.items()]
-    known = _settings_of(name)
+    known = _settings_of(kind)
     for key in settings:
         if key not in known:
             place = f" ({where})" if where else ""

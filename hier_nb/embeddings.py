@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from fastcore.basics import patch
 from .checks import check_embeddings, check_labels, check_mask, require
-from .files import as_path, to_json, write_tensors
+from .files import as_path, to_json, write_atomic, write_tensors
 from .neighbors import Index
 from .spaces import Space, Sphere, as_space, check_same_space, space_from_dict
 
@@ -469,6 +469,9 @@ def _read_parquet(path):
     table = pandas.read_parquet(path)
     label = next((name for name in _label_names if name in table), None)
     found = {} if label is None else dict(labels=_column_of_labels(table[label]))
+    space = parquet_notes(path).get("space")
+    if space is not None:
+        found["space"] = space_from_dict(space)
     vectors = next((name for name in _point_names if name in table), None)
     if vectors is not None:
         return found | dict(points=torch.from_numpy(np.stack(table[vectors].to_list())))
@@ -487,3 +490,36 @@ def _column_of_labels(column):
         if column.dtype.kind in "iu"
         else [str(name) for name in column]
     )
+
+# %% ../nbs/06_embeddings.ipynb #0014b9f5
+@patch
+def to_parquet(
+    self: Embeddings,
+    path,
+    columns: dict | None = None,  # name -> N values, beside `label` and `embedding`
+    **notes,  # what JSON can hold, for `parquet_notes`
+) -> None:
+    "Write points, names of labels and columns of one's own to a Parquet file, atomically."
+    require("pyarrow", extra="parquet")
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = {name: pa.array(values) for name, values in (columns or {}).items()}
+    if self.labels is not None:
+        labels = self.labels.tolist()
+        named = self.class_names is not None
+        table["label"] = pa.array([self.class_names[n] for n in labels] if named else labels)
+    flat = pa.array(self.points.float().cpu().numpy().ravel())
+    table["embedding"] = pa.FixedSizeListArray.from_arrays(flat, self.dim)
+    text = to_json(dict(space=self.space.to_dict(), **notes), None)
+    written = pa.table(table).replace_schema_metadata({"hier_nb": text})
+    write_atomic(path, lambda beside: parquet.write_table(written, beside))
+
+# %% ../nbs/06_embeddings.ipynb #503fa813
+def parquet_notes(path) -> dict:
+    "What `to_parquet` has noted in a file; empty for a file of others."
+    from pyarrow import parquet
+
+    text = (parquet.read_schema(path).metadata or {}).get(b"hier_nb")
+    notes = {} if text is None else json.loads(text)
+    return notes if isinstance(notes, dict) else {}

@@ -13,7 +13,7 @@ from pathlib import Path
 import timm
 import torch
 from .checks import require
-from .files import as_path
+from .files import as_path, to_json
 from .models import EmbeddingModel, create_model, load_weights, read_weights
 from .spaces import Ball, Space, check_same_space, space_from_dict
 
@@ -172,6 +172,7 @@ def _to_onnx(model, images, path):
         dynamo=True,
         verbose=False,
     )
+    program.model.metadata_props["hier_nb"] = to_json(_about_graph(model, images), None)
     program.save(str(path), include_initializers=True, external_data=False)
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
@@ -179,6 +180,13 @@ def _to_onnx(model, images, path):
         return torch.from_numpy(session.run(None, {"images": images.cpu().numpy()})[0])
 
     return run
+
+# %% ../nbs/21_export.ipynb #96078f21
+def _about_graph(model, images):
+    name = getattr(model, "config", {}).get("name", "")
+    about = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    normalize = {} if about is None else dict(mean=about.mean, std=about.std)
+    return dict(space=model.space.to_dict(), size=images.shape[-1], **normalize)
 
 # %% ../nbs/21_export.ipynb #90664a69
 _writers = {".pt2": _to_pt2, ".onnx": _to_onnx}

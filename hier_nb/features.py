@@ -70,7 +70,8 @@ def of_features(
     model: EmbeddingModel,  # images -> points
 ) -> EmbeddingModel:  # features -> points, with the same head
     "The network from its features on; both share the head."
-    return EmbeddingModel(PassOn(model.backbone.num_features), model.head)
+    n_features = getattr(model, "n_features", None) or model.backbone.num_features
+    return EmbeddingModel(PassOn(n_features), model.head)
 
 # %% ../nbs/22_features.ipynb #5db9f48a
 _looked_at = 16  # pictures whose pixels are part of the digest

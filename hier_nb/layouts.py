@@ -196,6 +196,18 @@ def _warn_of_spellings(root, rows):
             )
             return
 
+# %% ../nbs/13_layouts.ipynb #2da16ed0
+def pictures_below(root) -> list:  # paths from `root`, sorted
+    "All pictures in a folder and in its folders. Raises FileNotFoundError, or ValueError where there are none."
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}.\nPass a folder of pictures.")
+    found = sorted(file.as_posix() for file in _walk(root) if _is_picture(file))
+    if not found:
+        kinds = ", ".join(sorted(_suffixes))
+        raise ValueError(f"{root} holds no pictures.\nThey end in {kinds}.")
+    return found
+
 # %% ../nbs/13_layouts.ipynb #ee866436
 _spellings = dict(
     train="train training trn",
@@ -470,21 +482,49 @@ def check_sizes(dataset: ImageDataset) -> str | None:  # a sentence if they diff
     )
 
 # %% ../nbs/13_layouts.ipynb #10bb6e67
-def _find(root, folder, marker, name):
-    "The folder that holds `marker`: root itself, or `folder` in it."
+def _find(root, folder, markers, name, sure=None):
+    """The folder that holds one of `markers`: root or `folder` in it.
+
+    Else the only one nearby that holds one of `sure`, markers that no other dataset has; None: the same ones."""
     if root is None:
         raise ValueError(
             f"{name} needs the folder where it was unpacked.\nPass root='path/to/{folder}'."
         )
     root = Path(root).expanduser()
     for place in (root, root / folder):
-        if (place / marker).exists():
+        if _holds(place, markers):
             return place
+    found = [place for place in _nearby(root, folder) if _holds(place, sure or markers)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        places = ", ".join(map(str, found[:4]))
+        raise FileNotFoundError(
+            f"{name} was found {len(found)} times near {root}: {places}.\nPass one of these folders."
+        )
     missing = "" if root.is_dir() else f" ({root} itself does not exist)"
     raise FileNotFoundError(
-        f"{name} was not found: there is no {marker} in {root} or {root / folder}{missing}.\n"
-        "Pass the folder into which the archive was unpacked."
+        f"{name} was not found: there is no {' or '.join(markers)} in {root}, in {root / folder}, "
+        f"or one folder above or below{missing}.\nPass the folder into which the archive was unpacked."
     )
+
+
+def _holds(place, markers):
+    return any((place / marker).exists() for marker in markers)
+
+
+def _nearby(root, folder):  # folders where an archive may lie that is one folder off
+    above = [root.parent, root.parent / folder] if root.exists() else []
+    inside = _folders(root)
+    deeper = [place for parent in inside for place in _folders(parent)]
+    return list(dict.fromkeys([*inside, *deeper, *above]))
+
+
+def _folders(place, most=300):  # a folder of classes has many, and is none of ours
+    if not place.is_dir():
+        return []
+    found = sorted(entry for entry in place.iterdir() if entry.is_dir())
+    return found if len(found) <= most else []
 
 
 def _lines(path, header, columns):  # the rows of a list, each with so many columns
@@ -509,19 +549,54 @@ def load_cub(
 ) -> ImageDataset:
     "CUB-200-2011, classes 1–100 to train and 101–200 to evaluate."
     _check_split(split, ("train", "eval"), "cub")
-    root = _find(root, "CUB_200_2011", "images", "CUB") / "images"
+    first = "001.Black_footed_Albatross"
+    sure = "images.txt", f"images/{first}", f"train/{first}"
+    root = _find(root, "CUB_200_2011", ("images", *sure), "CUB", sure)
+    base = root / "images" if (root / "images").is_dir() else root
+    listed = _listed_birds(root, base) if (root / "images.txt").is_file() else _birds(base)
     rows = []
-    for folder in sorted(root.iterdir()):
-        found = re.match(r"(\d+)\.(.+)", folder.name)
-        if not found or not folder.is_dir():
-            continue
-        number, name = int(found[1]), found[2].replace("_", " ")
+    for path, number, name in listed:
         if (number <= 100) == (split == "train"):
-            kind = name.split()[-1]
-            files = sorted(file for file in folder.iterdir() if _is_picture(file))
-            rows += [_Row(f"{folder.name}/{file.name}", number, name, (kind,)) for file in files]
-    dataset = _dataset(root, rows, ("kind",), name="cub", split=split, transform=transform)
+            rows.append(_Row(path, number, name, (name.split()[-1],)))
+    dataset = _dataset(base, rows, ("kind",), name="cub", split=split, transform=transform)
     return _warn_of_size(dataset)
+
+
+def _birds(base):  # (path, number of the class, its name), by the folders' names
+    parts = [base / part for part in ("train", "test") if (base / part).is_dir()] or [base]
+    found = []
+    for folder in sorted(folder for part in parts for folder in part.iterdir()):
+        numbered = re.match(r"(\d+)\.(.+)", folder.name)
+        if numbered and folder.is_dir():
+            about = int(numbered[1]), _bird(folder.name)
+            files = sorted(file for file in folder.iterdir() if _is_picture(file))
+            found += [(file.relative_to(base).as_posix(), *about) for file in files]
+    return found
+
+
+def _bird(name):  # "Laysan Albatross" of "002.Laysan_Albatross"
+    return re.sub(r"^\d+\.", "", name.strip()).replace("_", " ")
+
+
+def _listed_birds(root, base):  # the same, by the archive's lists; pictures that are there
+    paths = dict(_lines(root / "images.txt", header=0, columns=2))
+    numbers = dict(_lines(root / "image_class_labels.txt", header=0, columns=2))
+    names = {}
+    if (root / "classes.txt").is_file():
+        names = dict(_lines(root / "classes.txt", header=0, columns=2))
+    there = {file.as_posix() for file in _walk(base)}
+    found = []
+    for key, path in sorted(paths.items(), key=lambda pair: pair[1]):
+        path = path.strip().replace("\\", "/").removeprefix("images/")
+        if key not in numbers:
+            raise ValueError(
+                f"{root / 'image_class_labels.txt'} has no class for picture {key}.\nUnpack the archive again."
+            )
+        if path in there:
+            number = numbers[key].strip()
+            name = names.get(number) or path.split("/")[0]
+            found.append((path, int(number), _bird(name)))
+    return found
 
 # %% ../nbs/13_layouts.ipynb #932cfcd4
 def load_cars(
@@ -531,29 +606,41 @@ def load_cars(
 ) -> ImageDataset:
     "Cars-196, classes 1–98 to train and 99–196 to evaluate."
     _check_split(split, ("train", "eval"), "cars")
-    root = _find(root, "cars196", "cars_annos.mat", "Cars")
-    names, annotations = _read_annotations(root / "cars_annos.mat")
+    markers = "cars_annos.mat", "cars_train", "train/AM General Hummer SUV 2000"
+    root = _find(root, "cars196", markers, "Cars")
+    if (root / "cars_annos.mat").exists():
+        listed = _listed_cars(root / "cars_annos.mat")
+    elif (root / "cars_train").exists():
+        listed = _cars_in_halves(root)
+    else:
+        listed = _cars_in_folders(root)
     rows = []
-    for annotation in annotations:
-        number = int(annotation["class"])
-        if (number <= 98) == (split == "train"):
-            name = names[number - 1]
-            path = str(annotation["relative_im_path"])
-            rows.append(_Row(path, number, name, (_make(name),)))
+    for path, number, name in listed:
+        trains = _make(name) in _first_makes if number is None else number <= 98
+        if trains == (split == "train"):
+            rows.append(_Row(path, name if number is None else number, name, (_make(name),)))
     dataset = _dataset(root, rows, ("make",), name="cars", split=split, transform=transform)
     return _warn_of_size(dataset)
 
 
-def _read_annotations(path):  # names of the classes, and a record for each picture
+def _listed_cars(path):  # (path of the picture, number of the class, its name)
+    names, annotations = _read_matlab(path, "class_names", "annotations")
+    found = []
+    for annotation in annotations:
+        number = int(annotation["class"])
+        found.append((str(annotation["relative_im_path"]), number, str(names[number - 1])))
+    return found
+
+
+def _read_matlab(path, *variables):  # as arrays
     from scipy.io import loadmat
 
     try:
         content = loadmat(path, squeeze_me=True)
-        names, annotations = content["class_names"], content["annotations"]
+        return [np.atleast_1d(content[name]) for name in variables]
     except Exception as e:  # scipy's errors have no class in common
         why = str(e).splitlines()[0]
         raise ValueError(f"{path} cannot be read: {why}.\nUnpack the archive again.") from None
-    return [str(name) for name in np.atleast_1d(names)], np.atleast_1d(annotations)
 
 
 def _make(name):  # "Audi" of "Audi A5 Coupe 2012"
@@ -561,6 +648,69 @@ def _make(name):  # "Audi" of "Audi A5 Coupe 2012"
         if name.startswith(make + " "):
             return make
     return name.split()[0]
+
+# %% ../nbs/13_layouts.ipynb #7d013325
+_first_makes = (
+    "AM General, Acura, Aston Martin, Audi, BMW, Bentley, Bugatti, Buick, Cadillac, Chevrolet, Chrysler, Daewoo, "
+    "Dodge, Eagle"
+).split(", ")
+
+
+def _cars_in_halves(root):
+    names = _names_of_cars(root)
+    found = []
+    for half, others in (("train", ()), ("test", ("cars_test_annos_withlabels.mat",))):
+        files = [*others, f"cars_{half}_annos.mat", f"anno_{half}.csv", f"cars_{half}_annos.csv"]
+        folder = f"cars_{half}"
+        folder = f"{folder}/{folder}" if (root / folder / folder).is_dir() else folder
+        for file, number in _annotated(_one_of(root, files)):
+            found.append((f"{folder}/{file}", number, names[number - 1]))
+    return found
+
+
+def _one_of(root, files):  # in root or in its devkit
+    places = [root, root / "devkit", root / "car_devkit" / "devkit", root / "car_devkit"]
+    for file in files:
+        for place in places:
+            if (place / file).is_file():
+                return place / file
+    raise FileNotFoundError(
+        f"Cars is incomplete: there is no {' or '.join(files)} in {root} or its devkit.\n"
+        "Put it there; the class of a picture is in no other file."
+    )
+
+
+def _names_of_cars(root):
+    path = _one_of(root, ["cars_meta.mat", "names.csv"])
+    if path.suffix == ".csv":
+        return [
+            line.strip().strip('"')
+            for line in path.read_text(encoding="utf-8").splitlines()
+            if line.strip()
+        ]
+    return [str(name) for name in _read_matlab(path, "class_names")[0]]
+
+
+def _annotated(path):  # (name of the file, number of the class) of each picture
+    if path.suffix == ".csv":
+        lines = path.read_text(encoding="utf-8").split("\n")
+        rows = [line.strip().split(",") for line in lines if line.strip()]
+        return [(row[0], int(row[-1])) for row in rows if row[-1].strip().isdecimal()]
+    (annotations,) = _read_matlab(path, "annotations")
+    if "class" not in annotations.dtype.names:
+        raise ValueError(
+            f"{path} does not say the classes.\n"
+            "Put cars_test_annos_withlabels.mat beside it, which does."
+        )
+    return [(str(row["fname"]), int(row["class"])) for row in annotations]
+
+
+def _cars_in_folders(root):
+    found = []
+    for file in sorted(_walk(root)):
+        if _is_picture(file) and len(file.parts) == 3:
+            found.append((file.as_posix(), None, file.parts[1]))
+    return found
 
 # %% ../nbs/13_layouts.ipynb #55a8c028
 def load_sop(
@@ -570,7 +720,7 @@ def load_sop(
 ) -> ImageDataset:
     "Stanford Online Products, the archive's own split."
     _check_split(split, ("train", "eval"), "sop")
-    root = _find(root, "Stanford_Online_Products", "Ebay_train.txt", "SOP")
+    root = _find(root, "Stanford_Online_Products", ["Ebay_train.txt"], "SOP")
     part = "train" if split == "train" else "test"
     rows = []
     for _, product, _, path in _lines(root / f"Ebay_{part}.txt", header=1, columns=4):
@@ -588,7 +738,7 @@ def load_inshop(
 ) -> ImageDataset:
     "In-shop Clothes Retrieval; evaluation datasets carry the mask `is_query`."
     _check_split(split, ("train", "query", "gallery", "eval"), "inshop")
-    root = _find(root, "Inshop_Clothes", "Eval/list_eval_partition.txt", "In-shop")
+    root = _find(root, "Inshop_Clothes", ["Eval/list_eval_partition.txt"], "In-shop")
     lines = _lines(root / "Eval" / "list_eval_partition.txt", header=2, columns=3)
     statuses = ("train",) if split == "train" else ("query", "gallery")
     lines = [line for status in statuses for line in lines if line[2] == status]

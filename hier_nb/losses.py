@@ -286,6 +286,9 @@ _losses = dict(
 _have_class_proxies = ("PA", "PNCA", "SoftTriple")
 _check_themselves = (HypLoss, ImageAnchorLoss)
 
+# %% ../nbs/30_losses.ipynb #8e019054
+names_of_losses = tuple(_losses)
+
 # %% ../nbs/30_losses.ipynb #82f7c2a0
 def create_loss(
     name: str,  # PA, MS, PNCA, SoftTriple or Hyp

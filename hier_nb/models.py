@@ -392,6 +392,11 @@ def keep_memory() -> bool:
     return bool(set_option(trim_threshold, 2**31 - 1)) and kept
 
 # %% ../nbs/20_models.ipynb #d8ed1573
+def are_tokens(x: Tensor) -> bool:
+    "Whether x holds numbers of things, which are looked up, and not brightness or other measures."
+    return not x.is_floating_point() and x.dtype != torch.uint8
+
+# %% ../nbs/20_models.ipynb #c8ddb168
 @torch.no_grad()
 def embed(
     model: EmbeddingModel,
@@ -421,7 +426,8 @@ def embed(
     model.eval()
     batches = DataLoader(dataset, batch_size, num_workers=workers)
     for images, y, _ in tqdm(batches, desc="embedding", leave=False, disable=not progress):
-        points.append(compute(images.to(device, parameter.dtype)).float().cpu())
+        images = images.to(device, None if are_tokens(images) else parameter.dtype)
+        points.append(compute(images).float().cpu())
         labels.append(y)
     model.train(was_training)
     space = Sphere() if raw_features else model.space

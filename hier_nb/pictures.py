@@ -191,7 +191,7 @@ def read_image(path) -> np.ndarray:  # (H, W, 3) uint8
     pillow_raises = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
     try:
         with Image.open(path) as image:
-            return np.asarray(_to_rgb(image))
+            return np.asarray(to_rgb(image))
     except FileNotFoundError:
         raise FileNotFoundError(
             f"There is no picture {path}.\nCheck the archive, or load with errors='skip'."
@@ -202,7 +202,7 @@ def read_image(path) -> np.ndarray:  # (H, W, 3) uint8
         ) from None
 
 
-def _to_rgb(image):
+def to_rgb(image):
     image = ImageOps.exif_transpose(image)
     if image.mode == "P" or "A" in image.getbands():
         image = image.convert("RGBA")

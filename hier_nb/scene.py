@@ -16,8 +16,6 @@ import networkx as nx
 import numpy as np
 import torch
 import yaml
-from matplotlib import colormaps
-from matplotlib.colors import to_hex
 from PIL import Image
 from torch import Tensor
 from .checks import check_ks, require
@@ -27,6 +25,8 @@ from .geometry import project
 from .neighbors import Index
 from .pictures import ImageDataset, ImageFiles
 from .plots import class_colors, map_to_disk, picture, place_nodes, random_rows
+from matplotlib import colormaps  # after hier_nb.plots, which says what to do without it
+from matplotlib.colors import to_hex
 from .tree import build_tree, name_nodes, nearest_proxy
 from .tree_layout import PlacedTree, collapse_tree, layout_tree, unit_disk
 

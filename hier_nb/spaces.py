@@ -291,6 +291,19 @@ class Flat(Space):
     def settings(self):
         return dict(clip_radius=self.clip_radius)
 
+# %% ../nbs/02_spaces.ipynb #b6e07955
+@patch
+def ball_centre(self: Space, x: Tensor, radius: Tensor) -> Tensor:  # (..., D), (...) -> (..., D)
+    "Where, in `places`, the ball of that radius around x has its Euclidean centre."
+    return self.places(x)
+
+# %% ../nbs/02_spaces.ipynb #81b1450a
+@patch
+def ball_centre(self: Ball, x: Tensor, radius: Tensor) -> Tensor:  # noqa: F811
+    half = geometry.root(self.c) * wide(radius) / 2
+    shrink = 1 + self.gap(x) * torch.sinh(half).square()
+    return self.places(x) / shrink.unsqueeze(-1)
+
 # %% ../nbs/02_spaces.ipynb #6b358deb
 _kinds = {kind.kind: kind for kind in (Ball, Sphere, Flat)}
 

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 from . import geometry
 from .checks import check_labels
+from .embeddings import Taxonomy
 from .geometry import full_precision
-from .losses import HypLoss
+from .kinship import taxonomy_table
+from .losses import HypLoss, create_loss, names_of_losses
 from .spaces import Ball, Space, Sphere, as_space
 
 # %% ../nbs/34_supervised.ipynb #ab9273de
@@ -243,3 +245,30 @@ class HypMixLoss(HypLoss):
         directions = Sphere()(self.space.log(z))
         points = geometry.expmap0(directions, self.space.c) if self.unit else z
         return directions, points
+
+# %% ../nbs/34_supervised.ipynb #56972000
+def create_metric(
+    name: str,  # HAPPIER, HypMix, or what `create_loss` knows
+    n_classes: int,  # of the training split
+    dim: int,  # D
+    space: Space | None = None,  # where the embeddings live
+    *,
+    taxonomy: Taxonomy | None = None,  # of the training classes; only HAPPIER asks for it
+    **settings,  # the loss's own constants
+) -> nn.Module:
+    "A metric loss by its name; one that is told the hierarchy gets it."
+    if name == "HypMix":
+        return HypMixLoss(space, **settings)
+    if name not in (*names_of_losses, "HAPPIER"):
+        names = ", ".join((*names_of_losses, "HAPPIER", "HypMix"))
+        raise ValueError(f"loss {name!r} is unknown.\nChoose one of: {names}.")
+    if name != "HAPPIER":
+        return create_loss(name, n_classes, dim, space, **settings)
+    if taxonomy is None:
+        raise ValueError(
+            "HAPPIER is told which classes are related, and this dataset has no taxonomy.\n"
+            "Give the dataset one, or choose a loss that needs none, e.g. MS."
+        )
+    if "table" in settings:
+        raise TypeError("table is the taxonomy's, and no setting.\nLeave it out.")
+    return HierarchicalAPLoss(taxonomy_table(taxonomy), dim, **settings)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ModelWithLosses', 'Trainer']
 
-# %% ../nbs/53_trainer.ipynb #62a4f59a
+# %% ../nbs/53_trainer.ipynb #8a84de9a
 import copy, hashlib, json, math, os, signal, sys, threading, time, warnings
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext, suppress
@@ -45,11 +45,20 @@ from .features import find_features, keep_features, of_features
 from .files import load_checkpoint, save_checkpoint, write_json
 from .hierarchy import HIERLoss
 from .kinship import create_kinship, join_classes
-from .losses import create_loss
-from .models import create_model, embed, keep_memory
+from .models import EmbeddingModel, are_tokens, create_model, embed, keep_memory
+from hier_nb.own_model import (
+    as_model,
+    describe_model,
+    fresh,
+    input_statistics,
+    measure,
+    weights_digest,
+)
 from .pictures import create_transform
 from .retrieval import average_linkage
 from .samplers import ClassBalancedSampler
+from .spaces import same_space
+from .supervised import create_metric
 
 # %% ../nbs/53_trainer.ipynb #37cdbe8b
 def seed_from(*numbers) -> int:  # a seed for torch, 63 bits
@@ -185,7 +194,108 @@ def create_optimizer(module: ModelWithLosses, config: TrainConfig):
     kinds = dict(adamw=torch.optim.AdamW, adam=torch.optim.Adam)
     return kinds[config.optimizer](groups, eps=config.adam_eps, weight_decay=decay)
 
-# %% ../nbs/53_trainer.ipynb #bfcb0a4d
+# %% ../nbs/53_trainer.ipynb #42117479
+class OwnModel(NamedTuple):
+    "A network of one's own, and what is known about it."
+
+    source: object  # the module, or the function that makes it; it is never changed
+    n_features: int  # F, width of its vectors
+    idle: list  # parameters that have no part in them
+    mean: tuple  # of a channel, for pictures that the run's transform prepares
+    std: tuple
+    description: dict  # see `describe_model`; with the digest of weights that rest
+    weights: dict | None  # the main rank's, where there are several ranks
+
+    def make(self, config: TrainConfig, space=None) -> EmbeddingModel:
+        "A fresh one, its head in the configured space."
+        module = fresh(self.source, seed_from("weights", config.seed))
+        if self.weights is not None:
+            module.load_state_dict(self.weights)
+        return own_with_head(module, config, space, self.n_features, self.idle)
+
+
+def own_with_head(module, config, space=None, n_features=None, idle=()) -> EmbeddingModel:
+    "The module with the head that the configuration describes, if it has none."
+    model = as_model(
+        module,
+        config.dim,
+        config.make_space() if space is None else space,
+        n_features=n_features,
+        freeze_batch_norm=config.freeze_batch_norm,
+        freeze_patch_embed=config.freeze_patch_embed,
+    )
+    model.idle = list(idle)
+    if not same_space(model.space, config.make_space()):
+        raise ValueError(
+            f"The network's points lie in {model.space}, and the configuration says {config.make_space()}.\n"
+            "Pass the space, curvature and clip_radius of the network."
+        )
+    return model
+
+# %% ../nbs/53_trainer.ipynb #14d8676f
+def own_model(
+    model,  # a module, or a function that makes one
+    config: TrainConfig,
+    train_set,  # for an example of what the network sees
+) -> OwnModel:
+    "Look at a network once; on several ranks, on all of them together."
+    if isinstance(model, OwnModel):
+        return model
+    module = fresh(model, seed_from("weights", config.seed))
+    weights = _main_ranks_weights(module)
+    pictures = SeededDataset(getattr(train_set, "pictures", train_set))
+    n_features, idle = measure(module, torch.as_tensor(pictures[0][0]))
+    _check_width(module, n_features, config)
+    backbone = module.backbone if isinstance(module, EmbeddingModel) else module
+    description = describe_model(module)
+    if config.heads_only:
+        description["resting"] = weights_digest(backbone)
+    return OwnModel(model, n_features, idle, *input_statistics(backbone), description, weights)
+
+
+def _check_width(module, width, config):
+    has_place = isinstance(module, EmbeddingModel) or hasattr(module, "space")
+    if has_place and width != config.dim:
+        raise ValueError(
+            f"The network's embeddings have {width} numbers, and the configuration says dim={config.dim}.\n"
+            f"Pass dim={width}."
+        )
+
+
+def _main_ranks_weights(module) -> dict | None:
+    "Put into this rank's module, too; None on a single rank."
+    if world_size() == 1:
+        return None
+    description, weights = broadcast_from_main(
+        lambda: (describe_model(module), {k: v.cpu() for k, v in module.state_dict().items()})
+    )
+
+    def load():
+        if describe_model(module)["shapes"] != description["shapes"]:
+            raise ValueError(
+                f"Rank {rank()} has made another network than the main rank.\n"
+                "Let the script make the same one on every rank."
+            )
+        module.load_state_dict(weights)
+
+    on_every_rank(load)
+    return weights
+
+
+def check_resting_weights(then: dict | None, digest: str | None, where: str):
+    "What rests is in no file of the run, so it must be the same."
+    if (then or {}).get("resting") != digest:
+        raise ValueError(
+            f"{where} was made on a resting network with other weights.\n"
+            "Pass the network with the weights it had, e.g. loaded from their file."
+        )
+
+# %% ../nbs/53_trainer.ipynb #73641898
+def takes_channels_last(model: nn.Module) -> bool:
+    "Whether no tensor has five dimensions, for which that format does not exist."
+    return all(tensor.ndim != 5 for tensor in model.state_dict().values())
+
+# %% ../nbs/53_trainer.ipynb #b7fc3e2e
 class Trainer:
     "Holds what training changes: network, losses, optimiser, history. `train` is the usual way in."
 
@@ -194,6 +304,8 @@ class Trainer:
         config: TrainConfig,  # everything that decides the run
         train_set,  # items (image, label, index), with `.labels` and `.class_names`
         out_dir=None,  # folder of the run; None: nothing is written
+        *,
+        model=None,  # a network of one's own, see `as_model`; None: the configured one
     ):
         self.config = config.check()
         self.device = local_device(config.device)
@@ -202,7 +314,8 @@ class Trainer:
             keep_memory()
         torch.manual_seed(seed_from("weights", config.seed))
         self.space = config.make_space()
-        self.module = self._create_module(len(train_set.class_names))
+        self.own = model if model is None else own_model(model, config, train_set)
+        self.module = self._create_module(train_set)
         self._tell_kinship(train_set)
         self._prepare_batch_norm()
         self.optimizer = create_optimizer(self.module, config)
@@ -247,8 +360,12 @@ def configured_model(
     pretrained=None,  # weights as `create_backbone` takes them; None: as configured
     space=None,  # None: a new one, as configured
     heads_only: bool = False,  # the network from the backbone's features on
+    own: OwnModel | None = None,  # one that was passed, instead of the configured one
 ):
     "The network of a configuration."
+    if own is not None:
+        model = own.make(config, space)
+        return of_features(model) if heads_only else model
     settings = config.settings_of(create_model) | config.backbone_settings
     if pretrained is not None:
         settings["pretrained"] = pretrained
@@ -257,22 +374,31 @@ def configured_model(
     model = create_model(space=space, freeze_batch_norm=config.freeze_batch_norm, **settings)
     return of_features(model) if heads_only else model
 
-# %% ../nbs/53_trainer.ipynb #cf6c1916
+# %% ../nbs/53_trainer.ipynb #9e891584
 @patch
-def _create_module(self: Trainer, n_classes):
-    model = configured_model(self.config, space=self.space, heads_only=self.config.heads_only)
-    metric = self._create_metric(n_classes) if self.config.loss_weight else None
+def _create_module(self: Trainer, train_set):
+    config = self.config
+    model = configured_model(config, space=self.space, heads_only=config.heads_only, own=self.own)
+    self.space = model.space  # the same, but for a network of one's own that brings another object
+    metric = self._create_metric(train_set) if self.config.loss_weight else None
     hier = self._create_hier() if self.config.hier_weight else None
-    if self.config.channels_last:
+    if config.channels_last and takes_channels_last(model):
         model = model.to(memory_format=torch.channels_last)
     module = ModelWithLosses(model, metric, hier, self.config).to(self.device)
     return module.double() if self.config.precision == "float64" else module
 
 
 @patch
-def _create_metric(self: Trainer, n_classes):
+def _create_metric(self: Trainer, train_set):
     config = self.config
-    return create_loss(config.loss, n_classes, config.dim, self.space, **config.loss_settings)
+    return create_metric(
+        config.loss,
+        len(train_set.class_names),
+        config.dim,
+        self.space,
+        taxonomy=getattr(train_set, "taxonomy", None),
+        **config.loss_settings,
+    )
 
 
 @patch
@@ -306,7 +432,7 @@ def _features(self: Trainer, train_set, teacher, size) -> Tensor:  # (N, F), on 
     if teacher is None and self.config.heads_only:
         return train_set.features
     name, size_here = teacher or self.config.backbone, size or self.config.eval_size
-    about = timm.get_pretrained_cfg(name)
+    about = timm.get_pretrained_cfg(name) if teacher or self.own is None else self.own
     pictures = copy.copy(getattr(train_set, "pictures", train_set))
     if getattr(pictures, "transform", None) is not None:
         pictures.transform = _still_transform(self.config, about, size)
@@ -374,7 +500,8 @@ def _wrap(self: Trainer):
     if world_size() == 1:
         return self.module
     ids = [self.device.index] if self.device.type == "cuda" else None
-    return DistributedDataParallel(self.module, device_ids=ids)
+    idle = bool(getattr(self.model, "idle", None))  # parameters that never get a gradient
+    return DistributedDataParallel(self.module, device_ids=ids, find_unused_parameters=idle)
 
 # %% ../nbs/53_trainer.ipynb #8b3250dd
 @patch
@@ -547,8 +674,8 @@ def _temperature(share, config):
 
 @patch
 def _to_device(self: Trainer, images):
-    dtype = torch.float64 if self.config.precision == "float64" else None
-    images = images.to(self.device, dtype, non_blocking=True)
+    wide = self.config.precision == "float64" and not are_tokens(images)
+    images = images.to(self.device, torch.float64 if wide else None, non_blocking=True)
     if self.config.channels_last and images.ndim == 4:
         images = images.contiguous(memory_format=torch.channels_last)
     return images
@@ -737,6 +864,7 @@ def state(self: Trainer) -> dict:
         space=self.space.to_dict(),
         world_size=world_size(),
         training_set=self.training_set,
+        network=self.own and self.own.description,
         scaler=self.scaler.state_dict(),
         history=self.history,
         validation=self.validation,
@@ -885,6 +1013,7 @@ def _find_checkpoint(self: Trainer) -> _Checkpoint | None:
 
 # %% ../nbs/53_trainer.ipynb #390c3637
 _anew = "or start anew in another folder"
+_passed_again = dict(backbone="model=…, the network again", dataset="train_set=…, the data again")
 
 
 @patch
@@ -894,7 +1023,8 @@ def _check_settings(self: Trainer, found):
         why = _why_not(name, then, now, found.state["validation"])
         if why and then != "unknown":
             told.append(f"{name}={then!r}, not {now!r}: it {why}")
-            remedies.append(f"{name}={then!r}")
+            again = _passed_again.get(name) if then == "own" else None
+            remedies.append(again or f"{name}={then!r}")
     if told:
         raise ValueError(
             f"{found.path} was made with {'; '.join(told)}.\nPass {', '.join(remedies)}, {_anew}."
@@ -928,11 +1058,15 @@ def _check_network(self: Trainer, found):
     theirs = {name: shape for name, shape in theirs.items() if name.startswith("module.")}
     for name in sorted(mine.keys() | theirs.keys()):
         if mine.get(name) != theirs.get(name):
+            made_with = "network" if self.own else "configuration"
             raise ValueError(
                 f"{found.path} is of another network: {name.removeprefix('module.')} has the shape "
                 f"{theirs.get(name)} there and {mine.get(name)} here.\n"
-                f"Pass the configuration it was made with, {_anew}."
+                f"Pass the {made_with} it was made with, {_anew}."
             )
+    if self.own is not None:
+        digest = self.own.description.get("resting")
+        check_resting_weights(found.state.get("network"), digest, str(found.path))
 
 
 @patch
@@ -965,6 +1099,12 @@ def _notices(self: Trainer, found) -> list:  # sentences
         notices.append(
             f"{path} was made on {ranks} ranks and goes on on {world_size()}: the same batches, and up to rounding "
             "the same losses, but for dropout, and for BatchNorm that trains by itself on each rank."
+        )
+    network = found.state.get("network") or {}
+    if self.own and network.get("written", "") != self.own.description["written"]:
+        notices.append(
+            f"The network has the tensors of {path}, but is written otherwise: another activation, perhaps. "
+            "If it computes something else, start anew in another folder."
         )
     told = [
         f"{name}: {then if then == 'unknown' else repr(then)} -> {now!r}"

@@ -6,9 +6,9 @@
 __all__ = ['load_split', 'evaluate', 'hold_out', 'TrainResult', 'save_result', 'load_result', 'train', 'explore_run']
 
 # %% ../nbs/54_training.ipynb #e40cfee6
-import copy, itertools, json, math, os, platform, subprocess, time, warnings
+import copy, itertools, json, math, os, pickle, platform, subprocess, time, warnings
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 import timm, torch
 from fastcore.basics import patch
@@ -23,6 +23,7 @@ from hier_nb.distributed import (
     is_main,
     launch,
     local_device,
+    on_every_rank,
     process_group,
     world_size,
 )
@@ -30,14 +31,21 @@ from .embeddings import Embeddings
 from .features import FeatureSet
 from .files import checkpoints, to_json, write_atomic, write_json, write_tensors
 from .metrics import retrieval_report
-from .pictures import create_transform
+from .models import load_weights
+from .own_data import as_dataset, is_dataset, read_classes, split_classes
+from .own_model import fresh, input_statistics, weights_digest
+from .pictures import ImageDataset, create_transform
 from hier_nb.trainer import (
     Trainer,
+    check_resting_weights,
     configured_model,
     describe_training_set,
     embed_everywhere,
     features_everywhere,
+    own_model,
+    own_with_head,
     seed_from,
+    takes_channels_last,
 )
 
 # %% ../nbs/54_training.ipynb #6996e067
@@ -45,26 +53,46 @@ def load_split(
     config: TrainConfig,
     split: str,  # "train", "eval", or another that the dataset has
     progress: bool = True,  # show a bar where every picture is read before
+    *,
+    model=None,  # a network of one's own, which decides the mean and the standard deviation
 ):
     "A split of the configured dataset with its transform; where only heads are trained, nothing is augmented."
-    pretrained = timm.get_pretrained_cfg(config.backbone)
-    train = split == "train" and not config.heads_only
-    transform = create_transform(
-        train,
-        config.image_size if train else config.eval_size,
-        pretrained.mean,
-        pretrained.std,
-        **config.settings_of(create_transform) | dict(augmentation=config.augmentation),
-    )
     return load_dataset(
         config.dataset,
         config.data_root,
         split,
-        transform,
+        configured_transform(config, split == "train", model),
         workers=config.workers,
         progress=progress,
         **config.data_settings,
     )
+
+# %% ../nbs/54_training.ipynb #04393b11
+def configured_transform(
+    config: TrainConfig,
+    train: bool,  # for training; where only heads are trained, nothing is augmented all the same
+    model=None,  # see `load_split`
+):
+    "What prepares pictures."
+    train = train and not config.heads_only
+    mean, std = _statistics(config, model)
+    return create_transform(
+        train,
+        config.image_size if train else config.eval_size,
+        mean,
+        std,
+        **config.settings_of(create_transform) | dict(augmentation=config.augmentation),
+    )
+
+
+def _statistics(config, model):
+    if model is not None:
+        is_made = isinstance(model, nn.Module)
+        return input_statistics(model if is_made else fresh(model, config.seed))
+    if config.backbone == "own":
+        return input_statistics(None)
+    about = timm.get_pretrained_cfg(config.backbone)
+    return about.mean, about.std
 
 # %% ../nbs/54_training.ipynb #ea2b9c0b
 def evaluate(
@@ -190,6 +218,7 @@ class TrainResult:
     validation: list = field(default_factory=list)  # a report per validation
     chosen: dict | None = None  # on the evaluation split, of the weights that validation chose
     unsaved: str = ""  # which files could not be written, and how to get them
+    passed: dict = field(default_factory=dict)  # what no name says: of one's own network and data
 
 # %% ../nbs/54_training.ipynb #82affee8
 def environment() -> dict:
@@ -252,6 +281,7 @@ def _numbers_of(result):
         validation=result.validation,
         seconds=result.seconds,
         history=result.history,
+        passed=result.passed,
         paths=list(getattr(dataset, "paths", [])),
         environment=environment(),
     )
@@ -259,27 +289,65 @@ def _numbers_of(result):
 # %% ../nbs/54_training.ipynb #a1a5ead0
 def load_result(
     out_dir,  # of a finished run
-    dataset=None,  # instead of the configured evaluation split
+    dataset=None,  # what was passed to the run for evaluation; None: the configured evaluation split
+    model=None,  # a network of one's own that was passed to the run
 ) -> TrainResult:
     "Read a run back from its folder."
     out = Path(out_dir)
     numbers = _read_numbers(out)
     config = make_config(**numbers["config"])
-    if dataset is None:
-        dataset = load_split(config, "eval")
-    model = _model_with(config, load_file(out / "weights.safetensors"))
+    passed = numbers.get("passed") or {}
+    dataset = _evaluated_set(config, dataset, passed)
+    model = _read_model(out, config, model, passed)
     return TrainResult(
         config=config,
         raw=_whole_ks(numbers["raw_features"]),
         before=_whole_ks(numbers["before"]),
         after=_whole_ks(numbers["after"]),
         history=numbers["history"],
-        embeddings=Embeddings.load(out, model.space, dataset),
+        embeddings=Embeddings.load(out, model and model.space, dataset),
         model=model,
+        passed=passed,
         seconds=numbers["seconds"],
         validation=numbers["validation"],
         chosen=_whole_ks(numbers["chosen_by_validation"]),
     )
+
+
+def _evaluated_set(config, dataset, passed):
+    "The pictures of the embeddings; None for data of one's own that was not passed again."
+    if dataset is None:
+        return None if config.dataset == "own" else load_split(config, "eval")
+    dataset = as_dataset(dataset)
+    return _held_back(dataset, config)[1] if passed.get("held_back") else dataset
+
+
+def _read_model(out, config, model, passed):
+    weights = load_file(out / "weights.safetensors")
+    if config.backbone != "own":
+        if model is not None:
+            raise ValueError(
+                f"The run in {out} trained {config.backbone}, and no network that was passed.\n"
+                "Leave model out."
+            )
+        return _model_with(config, weights)
+    return None if model is None else _own_model_with(model, config, weights, passed, str(out))
+
+
+def _own_model_with(model, config, weights, passed, out):
+    prefix = "" if config.heads_only else "head."
+    head = weights.get(f"{prefix}linear.weight")
+    module = fresh(model, seed_from("weights", config.seed))
+    whole = own_with_head(module, config, n_features=None if head is None else head.shape[1])
+    if config.heads_only:
+        digest = weights_digest(whole.backbone)
+        check_resting_weights(passed.get("network"), digest, f"The run in {out}")
+    try:
+        load_weights(_trained_part(whole, config), weights, type(module).__name__)
+    except ValueError as e:
+        what = str(e).splitlines()[0]
+        raise ValueError(f"{what}\nPass the network that the run in {out} trained.") from None
+    return whole.eval()
 
 
 def _model_with(config, weights):
@@ -294,11 +362,11 @@ def _trained_part(model, config):
     return model.head if config.heads_only else model
 
 
-def _resting_model(config):
+def _resting_model(config, own=None):
     "The network before training; its backbone is the same each time, also without pretrained weights."
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_from("weights", config.seed))
-        return configured_model(config)
+        return configured_model(config, own=own)
 
 
 def _whole_ks(report):
@@ -306,6 +374,19 @@ def _whole_ks(report):
     if not report:
         return report
     return report | {"recall": {int(k): value for k, value in report["recall"].items()}}
+
+# %% ../nbs/54_training.ipynb #229181d6
+def trained_model(
+    out_dir,  # of a finished run
+) -> tuple:  # the network, in evaluation mode; what prepares a picture for it
+    "The network of a run and its evaluation transform. Raises FileNotFoundError where no run is finished."
+    out = Path(out_dir)
+    config = make_config(**_read_numbers(out)["config"])
+    model = _model_with(config, load_file(out / "weights.safetensors"))
+    about = timm.get_pretrained_cfg(config.backbone)
+    settings = config.settings_of(create_transform) | dict(augmentation=config.augmentation)
+    still = create_transform(False, config.eval_size, about.mean, about.std, **settings)
+    return model, still
 
 # %% ../nbs/54_training.ipynb #11895ac4
 _result_files = ("result.json", "weights.safetensors", "embeddings.safetensors")
@@ -365,15 +446,19 @@ def train(
     config: TrainConfig,  # everything that decides the run
     out_dir=None,  # folder for configuration, checkpoints, weights, embeddings, result; None: nothing is written
     train_set=None,  # instead of the configured dataset's training split
-    eval_set=None,  # instead of its evaluation split
+    eval_set=None,  # instead of its evaluation split; None beside a train_set of one's own: classes of it
     *,
+    val_set=None,  # to choose the best epoch, instead of classes of the training set
+    model=None,  # a network of one's own, or a function that makes it; None: the configured one
     progress: bool = True,
     resume: bool = False,  # continue from the newest checkpoint in out_dir, or start if there is none
     ranks: int = 1,  # processes to start on this machine; under torchrun leave 1
 ) -> TrainResult:
     "Train, and report retrieval on unseen classes before and after. Interrupted, it saves a checkpoint first."
     config.check()
-    run = _Run(config, out_dir, train_set, eval_set, progress, resume)
+    run = _Run(config, out_dir, train_set, eval_set, val_set, model, progress, resume)
+    _check_passed(run)
+    run.config = _as_own(run)
     if ranks > 1:
         result = _train_on(ranks, run)
     else:
@@ -392,15 +477,112 @@ class _Run:
     out_dir: object
     train_set: object
     eval_set: object
+    val_set: object
+    model: object
     progress: bool
     resume: bool
+    held_back: bool = False  # classes of the train_set are evaluated
+
+# %% ../nbs/54_training.ipynb #3c67b5bb
+def _check_passed(run):
+    config = run.config
+    if config.backbone == "own" and run.model is None:
+        raise ValueError(
+            "backbone='own' is a network that is passed.\nPass model=…, the one of that run."
+        )
+    if config.dataset == "own" and run.train_set is None:
+        raise ValueError(
+            "dataset='own' is data that is passed.\nPass train_set=…, the one of that run."
+        )
+    if run.val_set is not None and config.val_fraction:
+        raise ValueError(
+            f"There are a val_set and val_fraction={config.val_fraction}.\nPass one of them."
+        )
+
+
+def _as_own(run) -> TrainConfig:
+    "The configuration, which names nothing that was passed instead."
+    config, changes = run.config, {}
+    if run.model is not None:
+        changes = dict(backbone="own", backbone_settings={})
+    if _is_own(run) and config.dataset != "own":
+        changes |= dict(dataset="own", data_settings={})
+    return replace(config, **changes) if changes else config
+
+
+def _is_own(run):
+    "Whether the data is not the configured dataset's."
+    if run.train_set is None:
+        return False
+    if not is_dataset(run.train_set) or getattr(run.train_set, "name", "") == "own":
+        return True
+    return run.eval_set is None and not _is_configured(run.train_set, run.config)
+
+
+def _is_configured(dataset, config):
+    name, kind = getattr(dataset, "name", ""), config.dataset.partition(":")[0]
+    return name.partition("-")[0] == kind or (name, kind) == ("openmoji", "emoji")
+
+# %% ../nbs/54_training.ipynb #a9d0029c
+def _convert(run):
+    "What was passed, as datasets of ours."
+    foreign = False
+    for name in ("train_set", "eval_set", "val_set"):
+        data = getattr(run, name)
+        if data is None or is_dataset(data):
+            continue
+        foreign = True
+        found = broadcast_from_main(lambda d=data: read_classes(d, progress=run.progress))
+        dataset = on_every_rank(lambda d=data, f=found: as_dataset(d, labels=f))
+        setattr(run, name, dataset)
+    if foreign and run.eval_set is not None and is_main():
+        _warn_of_known_classes(run.train_set, run.eval_set)
+
+
+def _warn_of_known_classes(train_set, eval_set):
+    known = set(getattr(train_set, "class_names", []))
+    both = [name for name in eval_set.class_names if name in known]
+    if both:
+        warnings.warn(
+            f"{len(both)} of {len(eval_set.class_names)} classes of the eval_set have names that the train_set has, "
+            f"e.g. {both[0]!r}. If they are the same classes, the numbers are about new pictures of known classes, "
+            "not about unseen classes.",
+            stacklevel=5,
+        )
+
+
+def _held_back(dataset, config):
+    "Two halves that share no class, as the settings of the data say."
+    settings = config.data_settings if config.dataset == "own" else {}
+    return split_classes(dataset, **settings)
+
+
+def _with_transform(dataset, run, *, train):
+    "Pictures that have no transform get the run's."
+    if not isinstance(dataset, ImageDataset) or dataset.transform is not None:
+        return dataset
+    dataset = copy.copy(dataset)
+    dataset.transform = configured_transform(run.config, train, run.model)
+    return dataset
+
+
+def _passed(run) -> dict:
+    "For result.json: what a name cannot say."
+    passed = {}
+    if run.model is not None:
+        passed["network"] = run.model.description
+    if run.held_back:
+        passed["held_back"] = True
+    return passed
 
 # %% ../nbs/54_training.ipynb #cb41117c
 def _train(run) -> TrainResult:
     config, progress = run.config, run.progress
     pictures = _datasets(run)
+    if run.model is not None:
+        run.model = own_model(run.model, config, pictures[0])
     train_set, val_set, eval_set = _features_of(pictures, run) if config.heads_only else pictures
-    trainer = Trainer(config, train_set, run.out_dir)
+    trainer = Trainer(config, train_set, run.out_dir, model=run.model)
     raw, before = _reports_before(trainer, train_set, eval_set, run)
     with trainer.logging():
         if not trainer.steps_done:
@@ -426,6 +608,7 @@ def _train(run) -> TrainResult:
         seconds=seconds,
         validation=trainer.validation,
         chosen=chosen,
+        passed=_passed(run),
     )
     if trainer.out_dir and is_main():
         result.unsaved = _save_what_fits(result, trainer.out_dir)
@@ -433,21 +616,27 @@ def _train(run) -> TrainResult:
 
 
 def _datasets(run):  # -> for training, for validation (or None), for evaluation
-    config, train_set, eval_set = run.config, run.train_set, run.eval_set
+    config, model = run.config, run.model
+    _convert(run)
+    train_set, eval_set, val_set = run.train_set, run.eval_set, run.val_set
+    run.held_back = train_set is not None and eval_set is None and config.dataset == "own"
+    if run.held_back:
+        train_set, eval_set = _held_back(train_set, config)
     if train_set is None:
-        train_set = load_split(config, "train", run.progress)
+        train_set = load_split(config, "train", run.progress, model=model)
     if eval_set is None:
-        eval_set = load_split(config, "eval", run.progress)
-    if not config.val_fraction:
-        return train_set, None, eval_set
-    train_set, val_set = hold_out(train_set, config.val_fraction, config.seed)
-    val_set.transform = eval_set.transform
+        eval_set = load_split(config, "eval", run.progress, model=model)
+    if config.val_fraction:
+        train_set, val_set = hold_out(train_set, config.val_fraction, config.seed)
+        val_set.transform = eval_set.transform
+    train_set = _with_transform(train_set, run, train=True)
+    val_set, eval_set = [_with_transform(s, run, train=False) for s in (val_set, eval_set)]
     return train_set, val_set, eval_set
 
 
 def _features_of(datasets, run):
     "The same datasets, of the resting backbone's features, seen as in an evaluation."
-    model = _resting_model(run.config).to(local_device(run.config.device))
+    model = _resting_model(run.config, run.model).to(local_device(run.config.device))
     still = getattr(datasets[-1], "transform", None)
 
     def features_of(dataset):
@@ -464,7 +653,7 @@ def _whole_model(trainer):
     "The network that was trained; a head goes back onto its backbone."
     if not trainer.config.heads_only:
         return trainer.evaluated
-    model = _resting_model(trainer.config).to(trainer.device)
+    model = _resting_model(trainer.config, trainer.own).to(trainer.device)
     model.head = trainer.evaluated.head
     return model.eval()
 
@@ -487,15 +676,50 @@ def _proxies(trainer, space):
     return None if hier is None else space(hier.proxies.weight.detach()).float().cpu()
 
 # %% ../nbs/54_training.ipynb #35cbdb2a
+class _Sink:
+    "Takes a pickle and keeps nothing but whether something of it was defined in this script or notebook."
+
+    def __init__(self):
+        self.from_here = False
+
+    def write(self, piece):
+        self.from_here |= b"__main__" in bytes(piece)
+
+
+def _check_portable(run):
+    "New processes import what was passed; they cannot import a notebook."
+    sink, why = _Sink(), None
+    try:
+        pickle.Pickler(sink).dump((run.model, run.train_set, run.eval_set, run.val_set))
+    except (pickle.PicklingError, AttributeError, TypeError) as e:
+        why = str(e).splitlines()[0]
+    if sink.from_here:
+        why = "a class or function of theirs is defined in this notebook or script"
+    if why:
+        raise ValueError(
+            f"The network or the data cannot go to new processes: {why}.\n"
+            "Move the class into a module and import it; or start the script itself on several ranks: "
+            "torchrun --nproc-per-node 8 script.py, with ranks=1."
+        )
+
+# %% ../nbs/54_training.ipynb #1366eba8
 def _train_on(ranks, run) -> TrainResult:
     if run.out_dir is None:
         raise ValueError(f"ranks={ranks} bring their result back through a folder.\nPass out_dir.")
     run.out_dir = str(run.out_dir)
+    _convert(run)  # once, and not on every rank
+    _check_portable(run)
     returned = launch(_train_rank, run, ranks=ranks)[0]
     if returned is None:
-        return load_result(run.out_dir, run.eval_set)
+        alone = run.train_set is not None and run.eval_set is None and run.config.dataset == "own"
+        return load_result(run.out_dir, run.train_set if alone else run.eval_set, run.model)
     weights = returned.pop("weights")
-    result = TrainResult(**returned, model=_model_with(run.config, weights))
+    if run.model is None:
+        model = _model_with(run.config, weights)
+    else:
+        passed = returned["passed"]
+        model = _own_model_with(run.model, run.config, weights, passed, run.out_dir)
+    result = TrainResult(**returned, model=model)
     result.embeddings.dataset = _datasets(run)[2]
     return result
 
@@ -569,8 +793,8 @@ def _untrained(trainer):
     "The network as it was before the first step."
     config = trainer.config
     torch.manual_seed(seed_from("weights", config.seed))
-    model = configured_model(config, heads_only=config.heads_only)
-    if config.channels_last:
+    model = configured_model(config, heads_only=config.heads_only, own=trainer.own)
+    if config.channels_last and takes_channels_last(model):
         model = model.to(memory_format=torch.channels_last)
     return model.to(trainer.device, torch.float64 if config.precision == "float64" else None)
 

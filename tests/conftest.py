@@ -5,10 +5,12 @@ import pytest, torch
 
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="also run tests marked slow")
+    parser.addoption("--rehearse", action="store_true", help="GPU tests on the CPU, if they can")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: minutes, not seconds; runs with --slow")
+    config.addinivalue_line("markers", "gpu: what a GPU changes; `make gpu` runs it")
     torch.set_num_threads(1)
 
 

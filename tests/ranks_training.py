@@ -5,6 +5,8 @@ import warnings
 import torch
 
 from hier_nb.config import TrainConfig
+from hier_nb.distributed import rank
+from hier_nb.own_data import as_dataset
 from hier_nb.pictures import ImageDataset, create_transform
 from hier_nb.trainer import Trainer, embed_everywhere
 
@@ -67,6 +69,20 @@ def steps(settings, n=3):
         t.take_step(*batch)
     e = embed_everywhere(t.evaluated, data, t.config, progress=False)
     return t.history, {k: v.double() for k, v in t.evaluated.state_dict().items()}, e.points
+
+
+def own_steps(n=3):
+    "The same of somebody's own network, whose weights each rank has drawn for itself."
+    from own_things import Net, Pairs
+    from own_things import small as settings
+
+    torch.manual_seed(rank())
+    data = as_dataset(Pairs(), progress=False)
+    t = Trainer(TrainConfig(**settings | dict(precision="float64")), data, model=Net())
+    t.sampler.set_epoch(0)
+    for batch, _ in zip(t.loader, range(n)):
+        t.take_step(*batch)
+    return t.history, {k: v for k, v in t.evaluated.state_dict().items()}
 
 
 def trained(settings, out, resume=False):

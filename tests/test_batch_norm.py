@@ -3,7 +3,7 @@
 import pytest
 import torch
 from fastcore.test import test_fail as fails
-from ranks_training import first_batch, on_two_ranks, pictures, small, steps
+from ranks_training import first_batch, on_two_ranks, own_steps, pictures, small, steps
 
 from hier_nb.config import TrainConfig
 from hier_nb.distributed import batch_norms, launch
@@ -35,10 +35,22 @@ def ranks(tmp_path_factory):
     }
     calls |= {
         ("learned",): ("steps", learned),
+        ("own",): ("own_steps",),
         ("said",): ("said_without_sync",),
         ("named", last): ("name_the_picture", frozen, [last]),
     }
     return launch(on_two_ranks, calls, ranks=2), folders, last
+
+
+def test_a_network_of_ones_own_begins_with_the_main_ranks_weights(ranks):
+    "And a parameter of it that never gets a gradient stops nobody."
+    history, weights = own_steps()
+    for rank in (0, 1):
+        there, theirs = ranks[0][rank]["own",]
+        for a, b in zip(there, history, strict=True):
+            assert all(abs(a[name] - b[name]) < 1e-9 for name in b)
+        for name, value in weights.items():
+            torch.testing.assert_close(theirs[name], value, rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("backbone", backbones)

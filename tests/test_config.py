@@ -367,6 +367,9 @@ def test_checking_draws_no_random_numbers():
         ("SoftTriple", {"la": None}, "None"),
         ("PA", {"n_classes": 3}, "n_classes"),
         ("PA", {"margin": [1]}, "[1]"),
+        ("HAPPIER", {"temperatur": 0.1}, "'temperature'"),
+        ("HAPPIER", {"table": 1}, "table"),
+        ("HypMix", {"wight": 0.1}, "'weight'"),
     ],
 )
 def test_settings_of_every_loss(loss, settings, part):
@@ -382,6 +385,8 @@ def test_settings_that_are_right():
         ("PNCA", {"softmax_scale": 2}),
         ("SoftTriple", {"la": 10}),
         ("Hyp", {"temperature": 0.1, "official": True}),
+        ("HAPPIER", {"slope": 20.0, "cluster": 0.5}),
+        ("HypMix", {"weight": 1.0}),
     ):
         assert make_config(loss=loss, loss_settings=settings).loss_settings == settings
     assert make_config(

@@ -324,7 +324,9 @@ def test_result_beside_another_configuration(tmp_path, finished):
 def test_final_save_that_fails(tmp_path, monkeypatch, capsys):
     out = tmp_path / "run"
     monkeypatch.setattr(
-        hier_nb.training, "load_split", lambda config, split, progress: colors(int(split == "eval"))
+        hier_nb.training,
+        "load_split",
+        lambda config, split, progress, model: colors(int(split == "eval")),
     )
 
     def full(path, *args, **about):

@@ -6,11 +6,14 @@ import math
 import pytest
 import torch
 from fastcore.test import test_fail as fails
+from ranks_resume import config, pictures
 
+from hier_nb.embeddings import Taxonomy
 from hier_nb.hierarchy import HIERLoss
 from hier_nb.losses import HypLoss
 from hier_nb.retrieval import ranking_scores
 from hier_nb.spaces import Ball, Flat, Sphere
+from hier_nb.trainer import Trainer
 from hier_nb.supervised import (
     HierarchicalAPLoss,
     HypMixLoss,
@@ -202,3 +205,32 @@ def test_order_of_a_dead_batch_is_nothing():
     with pytest.warns(UserWarning, match="data term teaches nothing"):
         terms = hier.terms(hier.space(vectors(4)), torch.arange(4))
     assert terms["order"] == 0
+
+
+def classes_in_pairs():
+    data = pictures()
+    data.taxonomy = Taxonomy(
+        ("pair",), tuple((f"pair {n // 2}",) for n in range(len(data.class_names)))
+    )
+    return data
+
+
+@pytest.mark.parametrize("loss", ["HAPPIER", "HypMix"])
+def test_a_run_takes_them_by_name(loss):
+    trainer = Trainer(config(loss=loss, hier_weight=0.0, max_steps=2), classes_in_pairs())
+    trainer.fit(progress=False)
+    numbers = [step[loss] for step in trainer.history]
+    assert len(numbers) == 2 and all(math.isfinite(number) for number in numbers)
+    if loss == "HAPPIER":
+        table = trainer.module.metric.table
+        assert table[0, 1] == 1 and table[0, 2] == 0
+        assert any(
+            p is trainer.module.metric.proxies for p in trainer.optimizer.param_groups[-1]["params"]
+        )
+
+
+def test_a_dataset_that_tells_nothing_is_refused():
+    with pytest.raises(ValueError, match="no taxonomy"):
+        Trainer(config(loss="HAPPIER"), pictures())
+    with pytest.raises(ValueError, match="Take a Ball"):
+        Trainer(config(loss="HypMix", space="flat"), pictures())

@@ -1,0 +1,53 @@
+"Every link and picture of the built site: does it lead somewhere?"
+
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+
+class Links(HTMLParser):
+    "What a page links to, the places on it, and how many of its pictures have no text."
+
+    def __init__(self):
+        super().__init__()
+        self.out, self.ids, self.no_alt = [], set(), 0
+
+    def handle_starttag(self, tag, attrs):
+        given = {name: value for name, value in attrs if value}
+        self.ids.update(given[name] for name in ("id", "name") if name in given)
+        if tag in ("a", "img", "script", "link"):
+            self.out += [given[name] for name in ("href", "src") if name in given]
+        if tag == "img" and "alt" not in given:
+            self.no_alt += 1
+
+
+def read_pages(site):
+    "{file: its links}."
+    pages = {}
+    for file in site.rglob("*.html"):
+        pages[file.resolve()] = links = Links()
+        links.feed(file.read_text(encoding="utf-8"))
+    return pages
+
+
+def check(site, pages):
+    "Sentences on links and pictures inside the site that lead nowhere."
+    bad = []
+    for file, links in pages.items():
+        name = file.relative_to(site.resolve())
+        bad += [f"{name}: {link}{why}" for link in links.out if (why := broken(pages, file, link))]
+    return bad
+
+
+def broken(pages, file, link):
+    "What is wrong with a link, for behind its name; None: nothing."
+    url = urlsplit(link)
+    if url.scheme or url.netloc or link == "#":
+        return None
+    goal = (file.parent / unquote(url.path)).resolve() if url.path else file
+    if goal.is_dir():
+        goal = goal / "index.html"
+    if not goal.exists():
+        return " (no such page)"
+    if url.path and url.fragment and goal in pages:
+        return None if unquote(url.fragment) in pages[goal].ids else " (no such place)"
+    return None

@@ -1,0 +1,76 @@
+"What the site needs of the notebooks: works in the bibliography, options that are YAML, pages that are listed."
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+root = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(root / ".ci"))
+NOTEBOOKS = [
+    f for f in sorted((root / "nbs").rglob("*.ipynb")) if ".ipynb_checkpoints" not in f.parts
+]
+
+
+@pytest.fixture(scope="module")
+def bibliography():
+    pytest.importorskip("bibtexparser")
+    pytest.importorskip("nbdev")
+    import bibliography
+
+    return bibliography
+
+
+@pytest.fixture(scope="module")
+def works(bibliography):
+    return bibliography.read(root / "nbs" / "references.bib")
+
+
+def cells(notebook):
+    return json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda f: f.stem)
+def test_every_work_that_is_cited_is_in_the_bibliography(notebook, works):
+    known = {address for work in works.values() for address in work["at"]}
+    text = "\n".join("".join(cell["source"]) for cell in cells(notebook))
+    cited = re.findall(r"https?://(?:doi\.org/|arxiv\.org/abs/)([^\s)\"\\]+)", text)
+    missing = sorted({work for work in cited if work.lower() not in known})
+    assert not missing, f"add to nbs/references.bib: {missing}"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda f: f.stem)
+def test_the_options_of_cells_are_yaml(notebook):
+    for cell in cells(notebook):
+        for line in "".join(cell["source"]).splitlines():
+            if re.match(r"#\|\s*fig-\w+:", line):
+                try:
+                    yaml.safe_load(line[2:])
+                except yaml.YAMLError:
+                    pytest.fail(f"a sentence with a colon stands in quotes: {line}")
+
+
+def test_citations_become_links_with_the_whole_work(bibliography, works):
+    text = "By [Kim et al. 2023](https://arxiv.org/abs/2212.14258) and others [@kim2020proxyanchor; @yue2024hypmix]."
+    page = [dict(cell_type="markdown", source=text)]
+    bibliography.cite(page, works, "page.ipynb")
+    assert '"Sungyeon Kim, Boseung Jeong, Suha Kwak (2023). HIER:' in page[0]["source"]
+    assert "[Yue et al. 2024](https://arxiv.org/abs/2404.15523" in page[0]["source"]
+    listed = page[1]["source"]
+    assert listed.startswith("## References") and listed.count("\n- ") == 3
+
+
+def test_a_key_without_a_work_is_told(bibliography, works):
+    page = [dict(cell_type="markdown", source="As shown [@nobody2020].")]
+    with pytest.raises(ValueError, match=r"page\.ipynb cites 'nobody2020', which is not in"):
+        bibliography.cite(page, works, "page.ipynb")
+
+
+def test_the_list_of_pages_is_that_of_the_folder():
+    text = (root / "_quarto.yml").read_text(encoding="utf-8")
+    missing = [str(f.relative_to(root / "nbs")) for f in NOTEBOOKS]
+    missing = [name for name in missing if not re.search(rf"[\s\[]{re.escape(name)}\b", text)]
+    assert not missing, f"add to _quarto.yml: {missing}"
