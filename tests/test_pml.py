@@ -218,6 +218,7 @@ def test_the_mean_of_all_is_the_loss(make):
         b = torch.stack([each(points(), LABELS).detach().mean() for _ in range(80)])
         assert (a.mean() - b.mean()).abs() < 4 * (a.var() / 80 + b.var() / 80).sqrt()
         assert each(points(), LABELS).shape == (24,)
+        assert math.isfinite(each.diagnostics(points(), LABELS)["collisions_data"])
         return
     torch.testing.assert_close(one(points(), LABELS), each(points(), LABELS).mean())
 
