@@ -1592,6 +1592,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'hier_nb.search._must': ('search.html#_must', 'hier_nb/search.py'),
                                 'hier_nb.search._nearest': ('search.html#_nearest', 'hier_nb/search.py'),
                                 'hier_nb.search._positive': ('search.html#_positive', 'hier_nb/search.py'),
+                                'hier_nb.search._rows': ('search.html#_rows', 'hier_nb/search.py'),
                                 'hier_nb.search._selector': ('search.html#_selector', 'hier_nb/search.py'),
                                 'hier_nb.search.made_up_vectors': ('search.html#made_up_vectors', 'hier_nb/search.py')},
             'hier_nb.spaces': { 'hier_nb.spaces.Ball': ('spaces.html#ball', 'hier_nb/spaces.py'),
