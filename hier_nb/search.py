@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from fastcore.basics import patch
-from .checks import check_embeddings, require
+from .checks import check_count, check_embeddings, require
 from .files import as_path, to_json, write_tensors
 from .neighbors import Index
 from .spaces import Space, as_space, space_from_dict
@@ -226,10 +226,7 @@ class GrowingIndex:
 
 
 def _positive(**settings):
-    for name, value in settings.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name}={value!r} is no positive whole number.\nPass e.g. {name}=16.")
-    return settings
+    return {name: check_count(name, value, 16) for name, value in settings.items()}
 
 # %% ../nbs/09_search.ipynb #9b55bf2b
 @patch

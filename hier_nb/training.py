@@ -481,7 +481,12 @@ class _Run:
     model: object
     progress: bool
     resume: bool
-    held_back: bool = False  # classes of the train_set are evaluated
+
+    @property
+    def held_back(self) -> bool:
+        "Whether some classes of the train_set are evaluated."
+        alone = self.train_set is not None and self.eval_set is None
+        return alone and self.config.dataset == "own"
 
 # %% ../nbs/54_training.ipynb #3c67b5bb
 def _check_passed(run):
@@ -619,7 +624,6 @@ def _datasets(run):  # -> for training, for validation (or None), for evaluation
     config, model = run.config, run.model
     _convert(run)
     train_set, eval_set, val_set = run.train_set, run.eval_set, run.val_set
-    run.held_back = train_set is not None and eval_set is None and config.dataset == "own"
     if run.held_back:
         train_set, eval_set = _held_back(train_set, config)
     if train_set is None:
@@ -711,8 +715,8 @@ def _train_on(ranks, run) -> TrainResult:
     _check_portable(run)
     returned = launch(_train_rank, run, ranks=ranks)[0]
     if returned is None:
-        alone = run.train_set is not None and run.eval_set is None and run.config.dataset == "own"
-        return load_result(run.out_dir, run.train_set if alone else run.eval_set, run.model)
+        data = run.train_set if run.held_back else run.eval_set
+        return load_result(run.out_dir, data, run.model)
     weights = returned.pop("weights")
     if run.model is None:
         model = _model_with(run.config, weights)
