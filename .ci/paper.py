@@ -1,16 +1,15 @@
 "A study as a PDF, without its code, printed by Chromium: `python .ci/paper.py [notebook] [out.pdf]`."
 
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import nbformat
+import tools
 from nbconvert import HTMLExporter
 
-browsers = ("chromium", "chromium-browser", "google-chrome", "chrome")
 style = """
 @page { size: A4; margin: 18mm 17mm 20mm }
 body { font: 10pt/1.45 "Source Serif 4", "TeX Gyre Termes", "Liberation Serif", Georgia, serif;
@@ -70,7 +69,7 @@ def page(notebook) -> str:
 
 
 def main(source="nbs/experiments/kinship.ipynb", out="_site/kinship.pdf"):
-    browser = next(filter(None, map(shutil.which, browsers)), None)
+    browser = tools.chromium()
     if browser is None:
         sys.exit(
             "A PDF is printed by Chromium, and there is none.\nOn Debian or Ubuntu: apt install chromium"

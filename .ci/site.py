@@ -122,9 +122,10 @@ def quoted(line):
 
 def finish(names, places):
     "What the browser shows under the pointer; formulas' letters beside the pages; the notebooks themselves."
-    up = {
-        name: [place[1:].replace(".ipynb", ".html"), names[name]] for name, place in places.items()
-    }
+    up = {}
+    for name, place in places.items():
+        call, _, said = names[name].partition("\n")
+        up[name] = [place[1:].replace(".ipynb", ".html"), f"{call}\n{bare(said)}"]
     symbols = table_of_symbols()
     text = json.dumps(dict(names=up, symbols=symbols), ensure_ascii=False)
     (site / "hover.json").write_text(text, encoding="utf-8")
@@ -141,7 +142,12 @@ def table_of_symbols():
     "{letter: what it is}, from the table of nbs/symbols.ipynb."
     text = "\n".join(source(cell) for cell in read(nbs / "symbols.ipynb")["cells"])
     rows = re.findall(r"^\| \$(.+?)\$ \| (.+?) \|", text, re.M)
-    return {letters(tex): re.sub(r"[`*]|\]\([^)]*\)|\[", "", said) for tex, said in rows}
+    return {letters(tex): bare(said) for tex, said in rows}
+
+
+def bare(text):
+    "Markdown without its marks, for a place that shows text only."
+    return re.sub(r"[`*$]|\]\([^)]*\)|\[", "", text)
 
 
 def letters(tex):

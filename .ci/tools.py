@@ -9,10 +9,8 @@ from pathlib import Path
 
 def chromium():
     "The path of a Chromium, or None."
-    return next(
-        (p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))),
-        None,
-    )
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 def npm():

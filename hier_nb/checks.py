@@ -18,7 +18,7 @@ def _as_tensor(values, name):  # anything that holds numbers -> Tensor, or one s
         return _dense(values.detach(), name)
     if values is None or isinstance(values, (str, bytes, set, frozenset, dict)):
         raise ValueError(
-            f"{name} is {_short(values)}, not one value per row.\nPass a tensor, an array or a list."
+            f"{name} is {shorten(values)}, not one value per row.\nPass a tensor, an array or a list."
         )
     array = values if isinstance(values, np.ndarray) else _as_array(values, name)
     array = _numbers_in(array, name)
@@ -42,7 +42,7 @@ def _numbers_in(array, name):  # an array of a type that torch knows
         array = _plain(array, name)
     if array.dtype.kind not in "biuf":
         example = array.ravel()[0].item() if array.size else array.dtype
-        raise _no_number(_short(example), name)
+        raise _no_number(shorten(example), name)
     if array.dtype.kind == "u" and array.size and int(array.max()) > np.iinfo(np.int64).max:
         raise _beyond_64_bit(array.max(), name)
     return array.astype(np.float64) if array.dtype == np.longdouble else array
@@ -67,7 +67,7 @@ def _as_array(values, name):  # a list, a tuple, a range, a column of a table
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError):
         raise ValueError(
-            f"{name} is {_short(values)}, which is no vector or table of numbers.\n"
+            f"{name} is {shorten(values)}, which is no vector or table of numbers.\n"
             "Pass a tensor, an array or a list with one value per row."
         ) from None
 
@@ -82,11 +82,11 @@ def _plain(array, name):
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise _beyond_64_bit(value, name)
         if not isinstance(value, (bool, int, float, np.number, np.bool_)):
-            raise _no_number(f"{_short(value)} at place {row}", name)
+            raise _no_number(f"{shorten(value)} at place {row}", name)
     return np.array(array.tolist())
 
 
-def _short(value, most=60):  # a value as a sentence can show it
+def shorten(value, most=60):  # a value as a sentence can show it
     text = repr(value).replace("\n", " ")
     return text if len(text) <= most else text[:most] + " …"
 
@@ -213,7 +213,7 @@ def check_ks(
     if isinstance(ks, (set, frozenset)):
         ks = sorted(ks)
     if isinstance(ks, (str, bytes, dict)) or ks is None:
-        raise ValueError(f"{name} is {_short(ks)}.\nPass integers, e.g. {name}=(1, 2, 4, 8).")
+        raise ValueError(f"{name} is {shorten(ks)}.\nPass integers, e.g. {name}=(1, 2, 4, 8).")
     ks = ks.tolist() if hasattr(ks, "tolist") else ks
     ks = list(ks) if hasattr(ks, "__iter__") else [ks]
     if not ks:
@@ -222,7 +222,7 @@ def check_ks(
         value = k.item() if _is_scalar(k) else k
         if not _is_count(value):
             raise ValueError(
-                f"{name} holds {_short(value)}, which is no number of neighbours.\n"
+                f"{name} holds {shorten(value)}, which is no number of neighbours.\n"
                 f"Pass positive integers, e.g. {name}=(1, 2, 4, 8)."
             )
         if n is not None and value > n:
@@ -230,6 +230,19 @@ def check_ks(
                 f"{name} asks for {int(value)} neighbours among {n}.\nPass at most {n}, or a larger gallery."
             )
     return tuple(dict.fromkeys(int(k) for k in ks))
+
+
+def check_count(
+    name: str,  # of the setting, in the sentence
+    value,  # of the setting
+    example: int = 10,  # a value that would do
+) -> int:  # the value
+    "A setting that is a positive whole number, or ValueError."
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(
+            f"{name}={shorten(value)} is no positive whole number.\nPass e.g. {name}={example}."
+        )
+    return value
 
 
 def _is_count(value):  # a whole number from 1 on, of any kind of number but a boolean

@@ -226,15 +226,22 @@ def diagnose_cli(argv=None) -> int:  # exit code
     TABLE     .csv or .parquet: a column `label`, and one for each level above the class, coarse to fine
     KIND      ball, sphere or flat, where the file does not say it; C is minus the ball's curvature
     --figure  .png, .svg or .pdf; --json takes all numbers"""
-    words = sys.argv[1:] if argv is None else list(argv)
+    return _run_command(diagnose_cli, argv, _diagnose_file)
+
+
+def _run_command(command, words, obey) -> int:  # exit code
+    "Help, or what was asked; an error is one sentence and code 2."
+    words = sys.argv[1:] if words is None else list(words)
     if not words or "-h" in words or "--help" in words:
-        print(diagnose_cli.__doc__)
+        print(command.__doc__)
         return 0 if words else 2
     try:
-        _diagnose_file(words)
+        obey(words)
     except (ValueError, OSError, ImportError) as e:
         print(e, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 # %% ../nbs/55_commands.ipynb #7eb0217a
@@ -243,11 +250,13 @@ import hashlib
 import timm
 import torch
 
+from .checks import check_count
 from .embeddings import parquet_notes
 from .export import load_model
 from .files import as_path, write_json
 from .layouts import pictures_below
 from .models import embed
+from .own_model import weights_digest
 from .pictures import ImageDataset, ImageFiles, create_transform
 from .rerank import Reranker
 from .search import GrowingIndex
@@ -276,22 +285,6 @@ _switches = ("rerank", "progress")
 def _is_option(word):
     return word.startswith("--") or re.match(r"[a-z]\w*=", word) is not None
 
-
-def _run_command(command, words, obey) -> int:  # exit code
-    "Help, or what was asked; an error is one sentence and code 2."
-    words = sys.argv[1:] if words is None else list(words)
-    if not words or "-h" in words or "--help" in words:
-        print(command.__doc__)
-        return 0 if words else 2
-    try:
-        obey(words)
-    except (ValueError, OSError, ImportError) as e:
-        print(e, file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
-
 # %% ../nbs/55_commands.ipynb #1049e981
 def _open_model(path, values):
     "The network and what prepares a picture; `size` and `augmentation` are for saved models."
@@ -299,7 +292,7 @@ def _open_model(path, values):
     if (folder / "config.json").is_file():
         model = load_model(folder)
         about = timm.get_pretrained_cfg(model.config["name"])
-        size = _whole("size", values.get("size", 224))
+        size = check_count("size", values.get("size", 224))
         augmentation = str(values.get("augmentation", "crop"))
         return model, create_transform(False, size, about.mean, about.std, augmentation)
     if not folder.is_dir():
@@ -314,18 +307,9 @@ def _open_model(path, values):
     return trained_model(folder)
 
 
-def _whole(name, value):
-    if not isinstance(value, int) or value < 1:
-        raise ValueError(f"{name}={value!r} is no positive whole number.\nPass e.g. {name}=10.")
-    return value
-
-
 def _digest_of(model, transform):
-    h = hashlib.blake2b(repr(transform).encode(), digest_size=16)
-    for name, tensor in sorted(model.state_dict().items()):
-        h.update(name.encode())
-        h.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return h.hexdigest()
+    text = f"{transform!r} {weights_digest(model)}"
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 # %% ../nbs/55_commands.ipynb #14ba240e
 _embed_names = "out size augmentation errors batch workers device progress".split()
@@ -390,7 +374,7 @@ def _embed_new(model, transform, root, paths, values):  # path -> vector
         dataset = dataset.without_unreadable(progress)
     if not len(dataset):
         return {}
-    batch = _whole("batch", values.get("batch", 64))
+    batch = check_count("batch", values.get("batch", 64))
     e = embed(model, dataset, batch, workers=values.get("workers", 0), progress=progress)
     return dict(zip(dataset.paths, e.points))
 
@@ -429,7 +413,7 @@ def _search(words):
     e, ids = _read_gallery(file)
     index = _index_of(e, ids, values)
     points = _points_of(queries, e, ids, file, values)
-    k = _whole("k", values.get("k", 10))
+    k = check_count("k", values.get("k", 10))
     search = index.search
     if values.get("rerank", False):
         search = Reranker(index, k1=min(20, len(index)), k2=min(6, len(index))).search

@@ -85,19 +85,20 @@ def digest(
     h = hashlib.blake2b(digest_size=16)
     for name, tensor in model.backbone.state_dict().items():
         h.update(name.encode())
-        h.update(_bytes(tensor))
+        h.update(bytes_of(tensor))
     h.update(repr(model.backbone).encode())
-    h.update(_bytes(torch.as_tensor(dataset.labels)))
+    h.update(bytes_of(torch.as_tensor(dataset.labels)))
     for path in getattr(dataset, "paths", None) or []:
         h.update(f"{path}\0".encode("utf-8", "surrogateescape"))
     for i in torch.linspace(0, len(dataset) - 1, min(_looked_at, len(dataset))).long().tolist():
         image = torch.as_tensor(dataset[i][0])
         h.update(f"{image.dtype} {tuple(image.shape)}".encode())
-        h.update(_bytes(image))
+        h.update(bytes_of(image))
     return h.hexdigest()
 
 
-def _bytes(tensor):
+def bytes_of(tensor) -> bytes:
+    "What is in a tensor, for a digest."
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()
 
 # %% ../nbs/22_features.ipynb #c1d4c9db

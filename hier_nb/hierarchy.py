@@ -581,14 +581,19 @@ def _block(self: HIERLoss, rho):  # triplets at a time: at most so many rows of 
 
 @patch
 def _each_loss(self: HIERLoss, batch, rho, triplets, settings, generator) -> TripletLoss:
-    "A number for each embedding, whose mean is the loss; nobody counts collisions."
+    "A number for each embedding, whose mean is the loss."
     anchors = triplets.ids[0, :, 0]
     weights = None if batch.weights is None else batch.weights[anchors]
     shares = shares_of(triplets.valid, weights)
     distances = self.space.pairwise_dist(batch.points, rho)
     losses, ancestors = anchor_losses(distances, triplets, settings, generator, shares=shares)
     n = batch.n_anchors or len(losses)
-    return TripletLoss(n * losses[:n], torch.zeros_like(losses[0]), losses.new_zeros(0), ancestors)
+    weight = ancestors.weight
+    collisions = (weight * (ancestors.two == ancestors.three)).sum()
+    usage = torch.zeros_like(distances[0])
+    for proxy in (ancestors.two, ancestors.three):
+        usage.scatter_add_(0, proxy, weight / 2)
+    return TripletLoss(n * losses[:n], collisions, usage, ancestors)
 
 
 @patch

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
 from tqdm.auto import tqdm
-from .checks import require
+from .checks import require, shorten
 from .embeddings import Taxonomy
 from .pictures import ImageDataset, read_image, to_rgb
 
@@ -76,7 +76,7 @@ def _check_kinds(own):  # numbers or texts, and no number below 0
     for row, y in enumerate(own):
         if not isinstance(y, (int, str)):
             raise ValueError(
-                f"The class of item {row} is {_short(y)}, neither a whole number nor a text.\n"
+                f"The class of item {row} is {shorten(y)}, neither a whole number nor a text.\n"
                 "Pass labels=..., a class for each item."
             )
         if isinstance(y, int) and y < 0:
@@ -88,11 +88,6 @@ def _check_kinds(own):  # numbers or texts, and no number below 0
         raise ValueError(
             "Some classes are numbers and others texts.\nPass labels=..., of one kind."
         )
-
-
-def _short(value, most=60):
-    text = repr(value).replace("\n", " ")
-    return text if len(text) <= most else text[:most] + " …"
 
 # %% ../nbs/13_own_data.ipynb #0b706f5b
 def _taxonomy(found, there, levels):
@@ -136,7 +131,7 @@ class _Items:
         if isinstance(item, (tuple, list)) and len(item) >= 2:
             return item[0], item[1]
         raise ValueError(
-            f"Item {i} is {_short(item)}, not a pair (x, class).\n"
+            f"Item {i} is {shorten(item)}, not a pair (x, class).\n"
             "Let the dataset return both, or pass two arrays: as_dataset((x, classes))."
         )
 
@@ -351,7 +346,7 @@ def _source(data, x=None, y=None):
         )
     if not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
         raise ValueError(
-            f"{_short(data)} has no length, or no items by number: classes cannot be balanced over a stream.\n"
+            f"{shorten(data)} has no length, or no items by number: classes cannot be balanced over a stream.\n"
             "Pass a map-style dataset, with len(dataset) and dataset[i]; or two arrays, (x, classes)."
         )
     return _Items(data, x, y)
@@ -477,7 +472,7 @@ class _Tensors:
             x = x if isinstance(x, Tensor) else torch.as_tensor(np.array(x))
         except (TypeError, ValueError, RuntimeError):
             raise ValueError(
-                f"x of item {i} is {_short(x)}, which is no tensor, array or picture.\n"
+                f"x of item {i} is {shorten(x)}, which is no tensor, array or picture.\n"
                 "Let the dataset turn it into numbers, e.g. text into tokens of one length."
             ) from None
         return x.float() if x.is_floating_point() else x

@@ -12,6 +12,7 @@ import re
 import warnings
 import torch
 from torch import Tensor, nn
+from .features import bytes_of
 from .models import EmbeddingModel, Head
 from .spaces import Ball, Space, as_space
 
@@ -149,11 +150,11 @@ def describe_model(model: nn.Module) -> dict:  # of plain values
 
 def weights_digest(model: nn.Module) -> str:  # 32 letters
     "Of all values."
-    parts = []
+    h = hashlib.blake2b(digest_size=16)
     for name, tensor in sorted(model.state_dict().items()):
-        values = tensor.detach().cpu().contiguous().flatten().view(torch.uint8)
-        parts.append(name.encode() + values.numpy().tobytes())
-    return _hash(b"\0".join(parts))
+        h.update(f"{name}\0".encode())
+        h.update(bytes_of(tensor))
+    return h.hexdigest()
 
 
 def _hash(data):

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from fastcore.basics import patch
-from .checks import check_embeddings, require
+from .checks import check_count, check_embeddings, require
 from .files import as_path, to_json, write_tensors
 from .neighbors import Index
 from .spaces import Space, as_space, space_from_dict
@@ -61,7 +61,7 @@ class _Graph:
 
     def search(self, centres, m, allowed):  # (B, D) float32, allowed rows or None -> (B, m)
         parameters = self.faiss.SearchParametersHNSW(efSearch=m, sel=_selector(self.faiss, allowed))
-        return self.index.search(centres, m, params=parameters)[1]
+        return _rows(self.index, centres, m, parameters)
 
     def tensors(self):
         to_array, graph = self.faiss.vector_to_array, self.index.hnsw
@@ -74,6 +74,12 @@ def _selector(faiss, allowed):  # (N,) booleans, or None
     if allowed is None:
         return None
     return faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
+
+
+def _rows(index, centres, m, parameters):
+    "Faiss's own search. Who imports `faiss.contrib.torch_utils` gets another, which takes no parameters."
+    search = getattr(index, "search_numpy", index.search)
+    return search(centres, m, params=parameters)[1]
 
 # %% ../nbs/09_search.ipynb #2aaf9d31
 @patch
@@ -145,11 +151,11 @@ class _Cells:
     def search(self, centres, m, allowed):
         selector = _selector(self.faiss, allowed)
         parameters = self.faiss.SearchParametersIVF(nprobe=self.probes, sel=selector)
-        return self.index.search(centres, m, params=parameters)[1]
+        return _rows(self.index, centres, m, parameters)
 
     def tensors(self):
         centres = self.quantizer.reconstruct_n(0, self.quantizer.ntotal)
-        return dict(centres=torch.from_numpy(centres))
+        return dict(centres=torch.as_tensor(centres))
 
     def restore(self, places, tensors):
         centres = check_embeddings(tensors["centres"], name="centres", width=self.dim)
@@ -220,10 +226,7 @@ class GrowingIndex:
 
 
 def _positive(**settings):
-    for name, value in settings.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name}={value!r} is no positive whole number.\nPass e.g. {name}=16.")
-    return settings
+    return {name: check_count(name, value, 16) for name, value in settings.items()}
 
 # %% ../nbs/09_search.ipynb #9b55bf2b
 @patch

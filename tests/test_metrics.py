@@ -7,7 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+
+try:
+    from pytorch_metric_learning.evaluation import AccuracyCalculator  # from version 3 on
+except ImportError:
+    from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 from sklearn.metrics import ndcg_score
 
 from hier_nb.embeddings import Embeddings, Taxonomy

@@ -55,7 +55,9 @@ def test_lists_draw_what_the_table_draws(space, official):
         assert torch.equal(by_list.valid, by_table.valid)
         counts = by_table.valid
         assert torch.equal(by_list.ids[:, counts], by_table.ids[:, counts])
-        assert by_list.ids.min() >= 0 and by_list.ids.max() < 50, "also of anchors that do not count"
+        assert by_list.ids.min() >= 0 and by_list.ids.max() < 50, (
+            "also of anchors that do not count"
+        )
 
 
 def test_copies_of_one_point_are_drawn_from_too():
@@ -175,7 +177,9 @@ def test_a_batch_that_is_too_small_lives_with_references():
 
 def test_anchors_are_the_batch_alone():
     more = points(60, seed=7).requires_grad_()
-    batch = hier()._add_references(hier()._check(points(), LABELS), more, torch.arange(60) % 4, None)
+    batch = hier()._add_references(
+        hier()._check(points(), LABELS), more, torch.arange(60) % 4, None
+    )
     triplets = hier()._draw_triplets("data", batch, numbers())
     assert torch.equal(triplets.ids[0, :, 0], torch.arange(24))
     assert triplets.ids[1:].max() >= 24
@@ -203,7 +207,9 @@ def test_fingerprints():
     x[100:200] = x[:100]
     assert len(fingerprints(x).unique()) == 400
     a, b = torch.tensor([[1.0, 2, 2, 1]]), torch.tensor([[2.0, 1, 1, 2]])
-    assert fingerprints(a) != fingerprints(b) and fingerprints(a.double()) != fingerprints(b.double())
+    assert fingerprints(a) != fingerprints(b) and fingerprints(a.double()) != fingerprints(
+        b.double()
+    )
     assert torch.equal(fingerprints(x.half()), fingerprints(x.half().float()))
 
 
@@ -218,6 +224,7 @@ def test_the_mean_of_all_is_the_loss(make):
         b = torch.stack([each(points(), LABELS).detach().mean() for _ in range(80)])
         assert (a.mean() - b.mean()).abs() < 4 * (a.var() / 80 + b.var() / 80).sqrt()
         assert each(points(), LABELS).shape == (24,)
+        assert math.isfinite(each.diagnostics(points(), LABELS)["collisions_data"])
         return
     torch.testing.assert_close(one(points(), LABELS), each(points(), LABELS).mean())
 
@@ -317,7 +324,11 @@ def test_pairs_that_are_relations():
     assert set(j[0].tolist()) <= {1, 2, 3} and set(k[0].tolist()) <= {9, 10, 11}
     batch = loss._weigh(loss._check(points(), LABELS), (anchor, positive, negative), None)
     (i, j, k), valid = loss._draw_triplets("data", batch, numbers())
-    assert (i[:, 0].tolist(), j[:, 0].tolist(), k[:, 0].tolist()) == ([0] * 3, [1, 2, 3], [9, 10, 11])
+    assert (i[:, 0].tolist(), j[:, 0].tolist(), k[:, 0].tolist()) == (
+        [0] * 3,
+        [1, 2, 3],
+        [9, 10, 11],
+    )
     for kind in (dict(), dict(reduction="none"), dict(block=500)):
         mined = miners.TripletMarginMiner(margin=9)(points(), LABELS)
         assert hier(pairs="relations", **kind)(points(), LABELS, mined).isfinite().all()
@@ -361,7 +372,9 @@ def test_multiple_losses_and_a_second_call_style():
 @pytest.mark.parametrize("make", [hier, HypLoss, HypMixLoss])
 def test_memories(make):
     loss = make()
-    memory = with_memory(loss, 8, size=60, miner=None if make is not hier else miners.BatchHardMiner())
+    memory = with_memory(
+        loss, 8, size=60, miner=None if make is not hier else miners.BatchHardMiner()
+    )
     for seed in range(4):
         u = points(seed=seed).clone().requires_grad_()
         value = memory(u, LABELS)
@@ -374,7 +387,9 @@ def test_memories(make):
 
 
 def test_reducers():
-    loss = as_pml(hier(reduction="none"), reducers.ClassWeightedReducer(torch.tensor([1.0, 0, 0, 0])))
+    loss = as_pml(
+        hier(reduction="none"), reducers.ClassWeightedReducer(torch.tensor([1.0, 0, 0, 0]))
+    )
     u = points().clone().requires_grad_()
     loss(u, LABELS).backward()
     assert u.grad.norm() > 0 and {name for name, _ in loss.named_parameters()} == {

@@ -364,3 +364,14 @@ def table_paths(path):
     import pandas
 
     return list(pandas.read_parquet(path)["path"])
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivf"])
+def test_others_may_have_put_their_own_search_into_faiss(kind, tmp_path):
+    import faiss.contrib.torch_utils  # noqa: F401
+
+    index = grown(SPACES["ball"], kind)
+    index.save(tmp_path / "index.safetensors")
+    again = GrowingIndex.load(tmp_path / "index.safetensors")
+    for one, other in zip(index.search(index.points[:5], 3), again.search(index.points[:5], 3)):
+        torch.testing.assert_close(one, other)
