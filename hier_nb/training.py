@@ -502,7 +502,12 @@ class _Run:
     model: object
     progress: bool
     resume: bool
-    held_back: bool = False  # classes of the train_set are evaluated
+
+    @property
+    def held_back(self) -> bool:
+        "Whether some classes of the train_set are evaluated."
+        alone = self.train_set is not None and self.eval_set is None
+        return alone and self.config.dataset == "own"
 
 # %% ../nbs/54_training.ipynb #3c67b5bb
 def _check_passed(run):
@@ -596,7 +601,7 @@ def _passed(run) -> dict:
         passed["held_back"] = True
     return passed
 
-# %% ../nbs/54_training.ipynb #a82c0d1b
+# %% ../nbs/54_training.ipynb #c9460918
 def _train(run) -> TrainResult:
     config, progress = run.config, run.progress
     pictures = _datasets(run)
@@ -644,7 +649,6 @@ def _datasets(run):  # -> for training, for validation (or None), for evaluation
     config, model = run.config, run.model
     _convert(run)
     train_set, eval_set, val_set = run.train_set, run.eval_set, run.val_set
-    run.held_back = train_set is not None and eval_set is None and config.dataset == "own"
     if run.held_back:
         train_set, eval_set = _held_back(train_set, config)
     if train_set is None:
@@ -738,7 +742,7 @@ def _check_portable(run):
             "torchrun --nproc-per-node 8 script.py, with ranks=1."
         )
 
-# %% ../nbs/54_training.ipynb #a1832d84
+# %% ../nbs/54_training.ipynb #3a982315
 def _train_on(ranks, run) -> TrainResult:
     if run.out_dir is None:
         raise ValueError(f"ranks={ranks} bring their result back through a folder.\nPass out_dir.")
@@ -747,8 +751,8 @@ def _train_on(ranks, run) -> TrainResult:
     _check_portable(run)
     returned = launch(_train_rank, run, ranks=ranks)[0]
     if returned is None:
-        alone = run.train_set is not None and run.eval_set is None and run.config.dataset == "own"
-        return load_result(run.out_dir, run.train_set if alone else run.eval_set, run.model)
+        data = run.train_set if run.held_back else run.eval_set
+        return load_result(run.out_dir, data, run.model)
     weights = returned.pop("weights")
     if run.model is None:
         model = _model_with(run.config, weights)
