@@ -22,8 +22,8 @@ from .retrieval import average_linkage
 
 # %% ../nbs/42_tree.ipynb #56b3dbdf
 def build_tree(
-    e: Embeddings,  # samples, with proxies unless the rule is "linkage"
-    rule: str = "lca",  # "lca": by common ancestor; "radius": the published drawing's; "linkage": without proxies
+    e: Embeddings,  # samples; with proxies for "lca" and "radius", with labels and their taxonomy for "taxonomy"
+    rule: str = "lca",  # by common ancestor; "radius": as published; "linkage": no proxies; "taxonomy": the truth
     *,
     pairs: int = 4,  # samples drawn from each group to estimate h, for "lca"
     seed: int = 0,  # of that draw
@@ -31,11 +31,16 @@ def build_tree(
     """The hierarchy as a tree with one root, edges from parent to child.
 
     Nodes: ("sample", n), ("proxy", p) and, but for "radius", ("ancestor", m). Attributes: `radius` of a point, where
-    the space has a centre; `height` and, with proxies, `proxy` of an ancestor. Raises ValueError without proxies."""
-    if rule not in ("lca", "radius", "linkage"):
-        raise ValueError(f"rule {rule!r} is unknown.\nChoose 'lca', 'radius' or 'linkage'.")
+    the space has a centre; `height` and, for "lca", `proxy` of an ancestor. Raises ValueError where e lacks what the
+    rule needs."""
+    if rule not in ("lca", "radius", "linkage", "taxonomy"):
+        raise ValueError(
+            f"rule {rule!r} is unknown.\nChoose 'lca', 'radius', 'linkage' or 'taxonomy'."
+        )
     if rule == "linkage":
         return _linkage_tree(e)
+    if rule == "taxonomy":
+        return _taxonomy_tree(e)
     e.need("proxies")
     home = nearest_proxy(e)
     tree = _radius_tree(e) if rule == "radius" else _ancestor_tree(e, home, pairs, seed)
@@ -166,6 +171,35 @@ def _linkage_tree(e):
         tree.add_edges_from([(node, names[int(left)]), (node, names[int(right)])])
         names.append(node)
     return tree
+
+# %% ../nbs/42_tree.ipynb #504bda12
+def _taxonomy_tree(e):
+    e.need("labels", "taxonomy")
+    tree = nx.DiGraph()
+    _add_points(tree, "sample", range(len(e)), e.points, e.space)
+    nodes = {}
+    for sample, label in enumerate(e.labels.tolist()):
+        path = e.taxonomy.paths[label] or ()
+        groups = [path[:depth] for depth in range(len(path) + 1)]  # from the root, (), down
+        above = None
+        for group in [*groups, label]:
+            if group not in nodes:
+                nodes[group] = _add_group(tree, len(nodes), _levels_below(e, group), above)
+            above = nodes[group]
+        tree.add_edge(above, ("sample", sample))
+    return tree
+
+
+def _levels_below(e, group):  # a class has one, its samples
+    return 1 if isinstance(group, int) else len(e.taxonomy.levels) + 2 - len(group)
+
+
+def _add_group(tree, number, height, above):
+    node = ("ancestor", number)
+    tree.add_node(node, height=float(height))
+    if above is not None:
+        tree.add_edge(above, node)
+    return node
 
 # %% ../nbs/42_tree.ipynb #59a6d326
 class TreeArrays(NamedTuple):

@@ -5,7 +5,7 @@ import pytest
 import torch
 from fastcore.test import test_fail as fails
 
-from hier_nb.embeddings import Embeddings
+from hier_nb.embeddings import Embeddings, Taxonomy
 from hier_nb.spaces import Ball, Flat, Sphere
 from hier_nb.tree import (
     TreeArrays,
@@ -47,6 +47,16 @@ def test_a_sphere_has_common_ancestors_and_no_radius():
     assert nx.is_arborescence(tree) and not any("radius" in tree.nodes[n] for n in tree)
     fails(lambda: build_tree(e, "radius"), contains="has no centre")
     fails(lambda: proxy_parents(e), contains="has no centre")
+
+
+def test_the_taxonomy_is_a_tree():
+    taxonomy = Taxonomy(("family", "order"), (("a", "x"), ("a", "y"), ("b", "x"), None))
+    e = Embeddings(torch.rand(6, 2), Flat(), [0, 0, 1, 2, 3, 3], taxonomy=taxonomy)
+    tree = build_tree(e, "taxonomy")
+    assert nx.is_arborescence(tree) and tree_arrays(tree).leaves.numel() == 6
+    assert cut_tree(tree, height=3.5).tolist() == [0, 0, 0, 1, 2, 2]  # a, b, and what has no place
+    assert cut_tree(tree, height=1.5).tolist() == [0, 0, 1, 2, 3, 3]
+    fails(lambda: build_tree(made(torch.rand(2, 2), rho), "taxonomy"), contains="labels")
 
 
 def test_files(tmp_path):
