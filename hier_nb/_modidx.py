@@ -1975,6 +1975,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                   'hier_nb.training._revision': ('training.html#_revision', 'hier_nb/training.py'),
                                   'hier_nb.training._save_best': ('training.html#_save_best', 'hier_nb/training.py'),
                                   'hier_nb.training._save_what_fits': ('training.html#_save_what_fits', 'hier_nb/training.py'),
+                                  'hier_nb.training._search_together': ('training.html#_search_together', 'hier_nb/training.py'),
                                   'hier_nb.training._set_aside': ('training.html#_set_aside', 'hier_nb/training.py'),
                                   'hier_nb.training._statistics': ('training.html#_statistics', 'hier_nb/training.py'),
                                   'hier_nb.training._there': ('training.html#_there', 'hier_nb/training.py'),

@@ -415,13 +415,14 @@ def retrieval_report(
     gallery: Embeddings
     | None = None,  # None: the embeddings' own, or everybody among everybody else
     interval: bool = False,  # with 95 % bootstrap intervals over classes
+    search_by=search_scores,  # what searches; the trainer's shares the queries among its ranks
 ) -> dict:
     """Recall@K, R-Precision, MAP@R and the nearest neighbour's agreement with the taxonomy.
 
     {"recall": {k: ·}, "r_precision": ·, "map_at_r": ·, "nearest": {level: ·}}, and
     "interval": {name: (low, high)} if asked."""
     search = search_sides(e, gallery)
-    scores, nearest = search_scores(search, ks)
+    scores, nearest = search_by(search, ks)
     report = dict(
         recall={k: scores[f"recall@{k}"].mean().item() for k in check_ks(ks)},
         r_precision=scores["r_precision"].nanmean().item(),

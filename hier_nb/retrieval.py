@@ -80,8 +80,10 @@ class Found(NamedTuple):
     nearest: Tensor  # each query's nearest row of the gallery, (Q,)
 
 
-def search_scores(search: Search, ks, *, at_r: bool = True, block: int = 20_000_000) -> Found:
-    "The scores of `query_scores`, and the nearest neighbours that its search found on the way."
+def search_scores(
+    search: Search, ks, *, at_r: bool = True, block: int = 20_000_000, rows: Tensor | None = None
+) -> Found:
+    "The scores of `query_scores` of some queries, or of all, and the nearest neighbours found on the way."
     ks = check_ks(ks, search.n_candidates)
     mine, theirs = dense_labels(search.queries.labels, search.gallery.labels)
     mates = torch.bincount(theirs, minlength=int(mine.max()) + 1)[mine] - int(
@@ -90,21 +92,22 @@ def search_scores(search: Search, ks, *, at_r: bool = True, block: int = 20_000_
     most = max(ks)
     if at_r:
         most = min(max(most, int(mates.max())), search.n_candidates)
+    if rows is None:
+        rows = torch.arange(len(search.queries))
     parts, nearest = [], []
-    for rows, near in _neighbor_blocks(search, most, block):
-        hits = theirs[near] == mine[rows, None]
-        parts.append(_score_hits(hits, mates[rows], ks, at_r))
+    for some, near in _neighbor_blocks(search, most, block, rows.to(mine.device)):
+        hits = theirs[near] == mine[some, None]
+        parts.append(_score_hits(hits, mates[some], ks, at_r))
         nearest.append(near[:, 0])
     return Found(_joined(parts), torch.cat(nearest))
 
 # %% ../nbs/41_retrieval.ipynb #f783f158
-def _neighbor_blocks(search, k, block):  # -> rows of queries (B,), their neighbours (B, k)
+def _neighbor_blocks(search, k, block, rows):  # -> rows of queries (B,), their neighbours (B, k)
     points = search.queries.points
     index = Index(search.gallery.points, search.gallery.space)
-    everyone = torch.arange(len(points), device=points.device)
-    for rows in everyone.split(max(1, block // k)):
-        own = rows if search.among_themselves else None
-        yield rows, index.search(points[rows], k, own=own)[1]
+    for some in rows.split(max(1, block // k)):
+        own = some if search.among_themselves else None
+        yield some, index.search(points[some], k, own=own)[1]
 
 
 def _score_hits(hits, mates, ks, at_r):  # class-mate or not, (B, k), nearest first

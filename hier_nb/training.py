@@ -29,6 +29,8 @@ from hier_nb.distributed import (
     local_device,
     on_every_rank,
     process_group,
+    shard,
+    unshard,
     world_size,
 )
 from .embeddings import Embeddings
@@ -39,6 +41,7 @@ from .models import load_weights
 from .own_data import as_dataset, is_dataset, read_classes, split_classes
 from .own_model import fresh, input_statistics, weights_digest
 from .pictures import ImageDataset, create_transform
+from .retrieval import Found, search_scores
 from hier_nb.trainer import (
     Trainer,
     check_resting_weights,
@@ -123,7 +126,19 @@ def evaluate(
 
 
 def _report(e, config):
-    return retrieval_report(e, ks=_answerable_ks(e, config))
+    "The ranks share the search; on CUDA each searches on its own GPU."
+    device = local_device(config.device)
+    there = e.to(device) if device.type == "cuda" else e
+    return retrieval_report(there, _answerable_ks(e, config), search_by=_search_together)
+
+
+def _search_together(search, ks):  # -> Found, of all queries, on every rank
+    n = len(search.queries)
+    if n < world_size():
+        return search_scores(search, ks)
+    found = search_scores(search, ks, rows=torch.tensor(shard(n)))
+    scores = {name: unshard(values, n) for name, values in found.scores.items()}
+    return Found(scores, unshard(found.nearest, n))
 
 
 def _answerable_ks(e, config):

@@ -14,6 +14,7 @@ import hier_nb.training
 from hier_nb.commands import train_cli
 from hier_nb.config import TrainConfig, load_config, read_values
 from hier_nb.files import write_json, write_tensors
+from hier_nb.metrics import retrieval_report
 from hier_nb.pictures import ImageDataset, create_transform
 from hier_nb.trainer import Trainer
 from hier_nb.training import load_result, train
@@ -415,6 +416,7 @@ class Blocking(ImageDataset):
 def test_two_ranks(tmp_path):
     out = tmp_path / "run"
     first = run(out, max_steps=2, ranks=2)
+    assert retrieval_report(first.embeddings, (1, 2)) == first.after  # the ranks shared the search
     blocking = colors(1)
     blocking.__class__, blocking.out = Blocking, out
     settings = replace(SMALL, max_steps=2, seed=1, val_fraction=0.5, batch_size=4)
