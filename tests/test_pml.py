@@ -79,6 +79,7 @@ def test_every_proxy_is_picked_equally_often():
     assert pick_anchors(4, 9, counts).tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.slow
 def test_a_sample_of_anchors_has_the_mean_of_all():
     "The loss within its standard error. A gradient's numbers have heavy tails: its direction and length."
     draws = 150
