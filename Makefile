@@ -15,7 +15,7 @@ help:
 	@echo "make test    all notebooks as tests, export in step, notebooks clean"
 	@echo "make lab     JupyterLab on the notebooks; start.ipynb says what to click first"
 	@echo "make site    the documentation, into _site/"
-	@echo "make paper   the study of kinship as a PDF, into _site/ (needs chromium)"
+	@echo "make paper   both studies as PDFs, into _site/ (needs chromium)"
 	@echo "make accessible  the built site by axe-core in a real browser (needs chromium and npm)"
 	@echo "make browser the widgets in JupyterLab in a real browser (needs chromium)"
 	@echo "make dist    wheel and sdist, installed and tried in a clean environment"
@@ -65,7 +65,8 @@ site: env
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/site.py
 
 paper: env
-	@$(BIN)/python .ci/paper.py
+	@$(BIN)/python .ci/paper.py nbs/experiments/kinship.ipynb _site/kinship.pdf
+	@$(BIN)/python .ci/paper.py nbs/experiments/study.ipynb _site/study.pdf
 
 accessible: env
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
