@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from hier_nb.live import _fill_page, frame
+from hier_nb.live import fill_page, frame
 
 root = Path(__file__).resolve().parent.parent
 framed = re.compile(r'<iframe title="([^"]*)"[^>]* srcdoc="([^"]*)"></iframe>')
@@ -26,7 +26,7 @@ def with_todays_scripts(found):
     ):  # the explorer has a page of its own
         return found[0]
     answers = json.loads(gzip.decompress(base64.b64decode(data[1])))
-    return frame(_fill_page(answers["spec"]["figure"], answers, title), title)
+    return frame(fill_page(answers["spec"]["figure"], answers, title), title)
 
 
 def refresh(notebook):
