@@ -6,7 +6,10 @@
 __all__ = []
 
 # %% ../nbs/92_gpu.ipynb #c4036d0d
-import math, statistics, time, traceback
+import math
+import statistics
+import time
+import traceback
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple

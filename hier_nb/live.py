@@ -114,7 +114,7 @@ class LiveFigure(anywidget.AnyWidget):
             if _key(settings, controls) not in saved:
                 saved[_key(settings, controls)] = _to_json(self.compute(**settings))
         answers = dict(spec=self.spec, saved=saved, one_at_a_time=self.one_at_a_time)
-        page = _fill_page(self.spec["figure"], answers, self.spec["alt"])
+        page = fill_page(self.spec["figure"], answers, self.spec["alt"])
         if len(page) > self.max_bytes:
             raise ValueError(
                 f"The page of this figure has {len(page):,} bytes, more than max_bytes={self.max_bytes:,}.\n"
@@ -151,7 +151,8 @@ def _class_of(figure):
     return type(f"Live{figure.title()}", (LiveFigure,), dict(_esm=source))
 
 # %% ../nbs/07_live.ipynb #945ed368
-def _fill_page(figure, answers, title):
+def fill_page(figure, answers, title):
+    "The page of a figure, with all its answers."
     packed = gzip.compress(json.dumps(answers).encode(), mtime=0)
     script = join_modules("live_page.js", f"live_{figure}.js") + "start(create);\n"
     filled = read_static("live.html").replace("%TITLE%", html.escape(title))

@@ -72,7 +72,7 @@ def test_no_widget_without_its_kernel():
 
 
 def test_the_notebooks_hold_todays_figures():
-    "Who changes a script executes the notebooks that show it: `nbdev-test NOTEBOOK --save`."
+    "Who changes a script executes the notebooks that show it, or runs `python .ci/refresh_live.py`."
     scripts = sorted((root / "hier_nb" / "static").glob("live_*.js"))
     figures = [
         f.stem.removeprefix("live_") for f in scripts if f.stem not in ("live_svg", "live_page")
@@ -83,7 +83,7 @@ def test_the_notebooks_hold_todays_figures():
         if 'class="hx' in page or "hxModel" in page:
             continue  # the explorer's
         shown = [figure for figure in figures if source[figure] in page]
-        assert shown, f"{notebook.name} shows an old {title!r}: nbdev-test --save, then nbdev-clean"
+        assert shown, f"{notebook.name} shows an old {title!r}: run .ci/refresh_live.py"
         assert title and len(page) < 2_000_000, notebook
         seen.update(shown)
     assert seen == set(figures), "a figure that no notebook shows"

@@ -35,6 +35,7 @@ export function create(stage, figure) {
 
 function panel(stage, figure) {
   const drawing = canvas(stage, WIDTH, TOP + BOTTOM, "");
+  drawing.classList.add("lf-scrolls");
   let shown = { name: "", classes: [] };
   let tiles = [];
   let at = null; // the place, in the drawing's order, of the tile that is chosen

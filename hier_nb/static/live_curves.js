@@ -1,39 +1,73 @@
 // Curves over a common axis: data { x: [...], curves: [{ name, y, color?, dashed? }], xlabel, ylabel, ylim?, yscale?,
-// mark? }. A `yscale` of "log" is a logarithmic axis, on which only positive values are drawn. `mark` is an x at which a vertical line stands. The pointer, or the arrow keys, read the values off.
+// mark? }. A `yscale` of "log" is a logarithmic axis, on which only positive values are drawn; what leaves `ylim` is cut
+// off there. `mark` is an x at which a vertical line stands. The pointer, a tap, or the arrow keys read the values off.
 
-import { canvas, change, COLORS, place, scale, svg, text } from "./live_svg.js";
+import { canvas, change, COLORS, fold, place, scale, svg, text } from "./live_svg.js";
 
 // Lines are thin, so they take the darker colors first.
 const LINES = [4, 5, 2, 6, 0, 1, 8, 9].map((n) => COLORS[n]);
 const [WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM] = [680, 320, 62, 150, 14, 46];
+const [ROW, LETTERS] = [20, 17]; // of the legend: from row to row, letters in one
 
 export function create(stage, figure) {
   const drawing = canvas(stage, WIDTH, HEIGHT, figure.spec.alt);
   const layer = svg("g", {}, drawing);
+  const inside = svg("g", { "clip-path": frameOf(drawing) }, drawing);
+  const legend = svg("g", {}, drawing);
   const cursor = svg("g", { visibility: "hidden" }, drawing);
   const line = svg("line", { class: "lf-axis", y1: TOP, y2: HEIGHT - BOTTOM }, cursor);
-  const words = text(cursor, 0, TOP + 12, "", { class: "lf-pale" });
+  const words = svg("g", {}, cursor);
   let shown = null;
-  let at = 0;
-
-  drawing.addEventListener("pointermove", (event) => read(nearest(place(drawing, event)[0])));
-  drawing.addEventListener("pointerleave", () => change(cursor, { visibility: "hidden" }));
-  change(drawing, { tabindex: 0 });
-  drawing.addEventListener("keydown", ({ key }) => {
-    if (key === "ArrowLeft") read(at - 1);
-    if (key === "ArrowRight") read(at + 1);
+  let at = null; // what is read off
+  let rows = 0; // of the legend
+  const bottom = () => TOP + 18 + ROW * rows;
+  const grown = fold(drawing, legend, {
+    width: WIDTH - RIGHT + 14,
+    left: WIDTH - RIGHT,
+    top: () => TOP + 10,
+    bottom,
+    letters: 14,
   });
-  return { update, state: () => ({ reading: words.textContent, curves: shown?.curves.map(({ name }) => name) }) };
+
+  for (const kind of ["pointerdown", "pointermove"]) {
+    drawing.addEventListener(kind, (event) => read(nearest(place(drawing, event)[0])));
+  }
+  drawing.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && hide());
+  drawing.addEventListener("blur", hide);
+  change(drawing, { tabindex: 0 });
+  drawing.addEventListener("keydown", (event) => {
+    const last = shown.x.length - 1;
+    const to = { ArrowLeft: (at ?? 1) - 1, ArrowRight: (at ?? -1) + 1, Home: 0, End: last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    read(to);
+  });
+  return { update, state: () => ({ reading: reading(), curves: shown?.curves.map(({ name }) => name) }) };
 
   function update(data) {
     shown = { ...data, ...axes(data) };
-    layer.replaceChildren();
+    for (const group of [layer, inside, legend]) group.replaceChildren();
     frame(layer, shown);
-    data.curves.forEach((curve, n) => drawCurve(layer, shown, curve, n));
+    rows = 0;
+    data.curves.forEach((curve, n) => {
+      const look = {
+        stroke: curve.color ?? LINES[n % LINES.length],
+        "stroke-dasharray": curve.dashed ? "6 4" : "none",
+      };
+      drawCurve(inside, shown, curve, look);
+      rows += nameCurve(legend, curve.name, look, TOP + 30 + ROW * rows);
+    });
+    grown();
     if (data.mark !== undefined) {
       const x = shown.toX(data.mark);
-      svg("line", { x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM, class: "lf-shell" }, layer);
+      svg("line", { x1: x, x2: x, y1: TOP, y2: HEIGHT - BOTTOM, class: "lf-shell" }, inside);
     }
+    if (at !== null) read(at); // other curves, other values
+  }
+
+  function hide() {
+    at = null;
+    change(cursor, { visibility: "hidden" });
   }
 
   function nearest(pixel) {
@@ -44,12 +78,47 @@ export function create(stage, figure) {
   function read(n) {
     at = Math.max(0, Math.min(shown.x.length - 1, n));
     const x = shown.toX(shown.x[at]);
-    const said = shown.curves.map(({ name, y }) => `${name} ${number(y[at])}`);
-    words.textContent = `${shown.xlabel.split(" (")[0]} ${number(shown.x[at])}: ${said.join(", ")}`;
-    change(words, { x: LEFT + 6, visibility: "inherit" });
+    words.replaceChildren();
+    said().forEach((row, n) => text(words, LEFT + 6, TOP + 12 + 18 * n, row, { class: "lf-read" }));
     change(line, { x1: x, x2: x });
     change(cursor, { visibility: "visible" });
   }
+
+  // Where the cursor stands, and the value of each curve there.
+  function said() {
+    const values = shown.curves.map(({ name, y }) => `${name} ${number(y[at])}`);
+    return [`${shown.xlabel.split(" (")[0]} ${number(shown.x[at])}`, ...values];
+  }
+
+  function reading() {
+    if (at === null) return "";
+    const [first, ...values] = said();
+    return `${first}: ${values.join(", ")}`;
+  }
+}
+
+// What clips curves to the axes; its name must be the only one of a page with several figures.
+function frameOf(drawing) {
+  const id = `lf-${Math.random().toString(36).slice(2)}`;
+  const clip = svg("clipPath", { id }, drawing);
+  svg("rect", { x: LEFT, y: TOP - 1, width: WIDTH - RIGHT - LEFT, height: HEIGHT - BOTTOM - TOP + 2 }, clip);
+  return `url(#${id})`;
+}
+
+// A curve's name in the legend, in as many rows as it needs: how many.
+function nameCurve(legend, words, look, y) {
+  svg(
+    "line",
+    { x1: WIDTH - RIGHT + 12, x2: WIDTH - RIGHT + 34, y1: y, y2: y, "stroke-width": 3, ...look },
+    legend,
+  );
+  const rows = [];
+  for (const word of words.split(" ")) {
+    if (rows.length && rows.at(-1).length + word.length < LETTERS) rows.push(`${rows.pop()} ${word}`);
+    else rows.push(word);
+  }
+  rows.forEach((row, n) => text(legend, WIDTH - RIGHT + 40, y + 4 + ROW * n, row));
+  return rows.length;
 }
 
 function number(value) {
@@ -59,6 +128,13 @@ function number(value) {
   return (small ? shown.toExponential() : String(shown)).replaceAll("-", "−");
 }
 
+// A value beside the axis; large and small powers of ten as powers.
+function tick(value) {
+  const power = value > 0 ? Math.round(Math.log10(value)) : 0;
+  if (value !== 10 ** power || Math.abs(power) < 4) return number(value);
+  return `10${String(power).replace(/./g, (sign) => "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"["-0123456789".indexOf(sign)])}`;
+}
+
 function axes({ x, curves, ylim, yscale }) {
   const log = yscale === "log";
   const usable = (value) => Number.isFinite(value) && (!log || value > 0);
@@ -66,8 +142,7 @@ function axes({ x, curves, ylim, yscale }) {
   const range = ylim ?? [log ? Math.min(...values) : Math.min(0, ...values), Math.max(...values)];
   const toX = scale([x[0], x.at(-1)], [LEFT, WIDTH - RIGHT]);
   const straight = scale(log ? range.map(Math.log10) : range, [HEIGHT - BOTTOM, TOP]);
-  const inside = (value) => Math.min(range[1], Math.max(range[0], value));
-  const toY = (value) => straight(log ? Math.log10(inside(value)) : inside(value));
+  const toY = (value) => straight(log ? Math.log10(value) : value);
   return { toX, toY, range, usable, yticks: log ? powers(...range) : ticks(...range) };
 }
 
@@ -91,7 +166,7 @@ function frame(layer, { x, toX, toY, yticks, xlabel, ylabel }) {
   const bottom = HEIGHT - BOTTOM;
   for (const value of yticks) {
     svg("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: toY(value), y2: toY(value), class: "lf-grid" }, layer);
-    text(layer, LEFT - 7, toY(value) + 4, number(value), { "text-anchor": "end", class: "lf-pale" });
+    text(layer, LEFT - 7, toY(value) + 4, tick(value), { "text-anchor": "end", class: "lf-pale" });
   }
   for (const value of ticks(x[0], x.at(-1))) {
     svg("line", { x1: toX(value), x2: toX(value), y1: bottom, y2: bottom + 5, class: "lf-axis" }, layer);
@@ -103,8 +178,7 @@ function frame(layer, { x, toX, toY, yticks, xlabel, ylabel }) {
   text(layer, 14, middle, ylabel, { "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` });
 }
 
-function drawCurve(layer, { x, toX, toY, usable }, { name, y, color, dashed }, n) {
-  const stroke = color ?? LINES[n % LINES.length];
+function drawCurve(layer, { x, toX, toY, usable }, { y }, look) {
   let path = "";
   let pen = "M";
   y.forEach((value, i) => {
@@ -115,8 +189,5 @@ function drawCurve(layer, { x, toX, toY, usable }, { name, y, color, dashed }, n
     path += `${pen}${toX(x[i]).toFixed(1)} ${toY(value).toFixed(1)}`;
     pen = "L";
   });
-  svg("path", { d: path, fill: "none", stroke, "stroke-width": 2, "stroke-dasharray": dashed ? "6 4" : "" }, layer);
-  const row = TOP + 30 + 20 * n;
-  svg("line", { x1: WIDTH - RIGHT + 12, x2: WIDTH - RIGHT + 34, y1: row, y2: row, stroke, "stroke-width": 3, "stroke-dasharray": dashed ? "6 4" : "" }, layer);
-  text(layer, WIDTH - RIGHT + 40, row + 4, name);
+  svg("path", { d: path, fill: "none", "stroke-width": 2, ...look }, layer);
 }

@@ -2,7 +2,7 @@
 // data: { parent: [node above, -1 for the root], height: [of each node], names: [of each node, "" for leaves],
 //         counts: [samples below each node], leaves: [{ node, label }] }; settings: { clusters, cut }
 
-import { canvas, change, colorOf, draggable, scale, svg, text } from "./live_svg.js";
+import { canvas, change, colorOf, draggable, fold, scale, svg, text } from "./live_svg.js";
 
 const [WIDTH, TOP, BOTTOM, ROW] = [740, 28, 40, 15];
 const [ROOT, PROXY, LEAF, LIST] = [24, 330, 352, 470]; // x of the root, of height 0, of the leaves, of the list
@@ -166,7 +166,8 @@ export function create(stage, figure) {
     svg("circle", { cy: TOP - 14, r: 8, fill: "var(--lf-ink)" }, line);
     draggable(drawing, line, "the cut", () => [toX(height), TOP], put, 6);
     line.style.cursor = "ew-resize";
-    drawn = { branches, labels, ticks, line, list };
+    const grown = fold(drawing, list, { width: LIST - 8, left: LIST, top: () => 0, bottom: () => drawn?.end ?? tall });
+    drawn = { branches, labels, ticks, line, list, grown, end: tall };
   }
 
   function axis(drawing, floor) {
@@ -234,10 +235,11 @@ export function create(stage, figure) {
       svg("rect", { x: LIST, y: y - 11, width: 12, height: 12, rx: 2, fill: colors.get(number) }, drawn.list);
       text(drawn.list, LIST + 18, y, `${tree.names[node]}: ${tree.counts[node]}`, { style: "font-weight: 600" });
       const members = membersOf(tree, numbers, number).map(([label, many]) => `${many} ${label}`);
-      wrap(members, 36).slice(0, Math.max(1, Math.floor(room / 16) - 1)).forEach((row, m) => {
-        text(drawn.list, LIST + 18, y + 16 * (m + 1), row, { class: "lf-pale" });
-      });
+      const rows = wrap(members, 36).slice(0, Math.max(1, Math.floor(room / 16) - 1));
+      rows.forEach((row, m) => text(drawn.list, LIST + 18, y + 16 * (m + 1), row, { class: "lf-pale" }));
+      drawn.end = y + 16 * rows.length + 12;
     });
+    drawn.grown();
   }
 }
 

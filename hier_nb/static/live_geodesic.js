@@ -1,7 +1,7 @@
 // Two points to drag: the shortest way between them, the point halfway, their distance by the space's own ruler.
 // data: { kind: "ball" | "sphere" | "flat", c, shell: radius of the clip shell or null, points: [[x, y], [x, y]] }
 
-import { canvas, change, disk, draggable, svg, text } from "./live_svg.js";
+import { canvas, change, disk, draggable, fold, svg, text } from "./live_svg.js";
 import { spaceOf, way } from "./space_geometry.js";
 
 const [WIDTH, HEIGHT, UNIT] = [640, 430, 62]; // UNIT: pixels of a length of 1
@@ -21,9 +21,11 @@ export function create(stage, figure) {
     return dot;
   });
   names.forEach((name) => drawing.append(name));
-  const rows = [0, 1, 2, 3, 4, 5].map((n) => text(drawing, 448, 48 + 26 * n, ""));
-  text(drawing, 448, 220, "yellow: halfway", { class: "lf-pale" });
-  text(drawing, 448, 244, "dotted: the straight line", { class: "lf-pale" });
+  const side = svg("g", {}, drawing);
+  const rows = [0, 1, 2, 3, 4, 5].map((n) => text(side, 448, 48 + 26 * n, ""));
+  text(side, 448, 220, "yellow: halfway", { class: "lf-pale" });
+  text(side, 448, 244, "dotted: the straight line", { class: "lf-pale" });
+  fold(drawing, side, { width: 430, left: 430, top: () => 28, bottom: () => 256 });
   let points = null;
   let data = null;
   let space = null;

@@ -1,7 +1,7 @@
 // What a head into the ball does: vectors in the plane (left), clipped and mapped to points of the ball (right).
 // data: { c, radius, soft, vectors: [[x, y], ...], classes: [number of each], start: [x, y] }. The vector v can be dragged.
 
-import { canvas, change, colorOf, disk, draggable, svg, text } from "./live_svg.js";
+import { canvas, change, colorOf, disk, draggable, fold, svg, text } from "./live_svg.js";
 
 const [WIDTH, HEIGHT, HALF, MIDDLE] = [720, 330, 146, 172];
 const [PLANE, BALL] = [158, 552]; // where the two centres stand
@@ -32,15 +32,30 @@ export function depth(point, c) {
 export function create(stage, figure) {
   const drawing = canvas(stage, WIDTH, HEIGHT, figure.spec.alt);
   text(drawing, PLANE, 16, "what the linear map gives: a plane", { "text-anchor": "middle" });
-  text(drawing, BALL, 16, "what the head gives: the ball", { "text-anchor": "middle" });
-  svg("rect", { x: PLANE - HALF, y: MIDDLE - HALF, width: 2 * HALF, height: 2 * HALF, class: "lf-grid" }, drawing);
+  svg(
+    "rect",
+    { x: PLANE - HALF, y: MIDDLE - HALF, width: 2 * HALF, height: 2 * HALF, class: "lf-grid" },
+    drawing,
+  );
   const circle = svg("circle", { cx: PLANE, cy: MIDDLE, r: 0, class: "lf-shell" }, drawing);
-  const shell = disk(drawing, BALL, MIDDLE, HALF);
-  for (const x of [PLANE, BALL]) svg("circle", { cx: x, cy: MIDDLE, r: 2, fill: "var(--lf-pale)" }, drawing);
-  const dots = svg("g", {}, drawing);
-  const lines = svg("g", {}, drawing);
-  const handle = svg("circle", { r: 9, fill: "var(--lf-mark)", stroke: "var(--lf-ink)", "stroke-width": 2 }, drawing);
-  const name = text(drawing, 0, 0, "v", { "font-style": "italic", "font-weight": 600, "pointer-events": "none" });
+  const there = svg("g", {}, drawing); // the ball, and what lies in it
+  text(there, BALL, 16, "what the head gives: the ball", { "text-anchor": "middle" });
+  const shell = disk(there, BALL, MIDDLE, HALF);
+  svg("circle", { cx: PLANE, cy: MIDDLE, r: 2, fill: "var(--lf-pale)" }, drawing);
+  svg("circle", { cx: BALL, cy: MIDDLE, r: 2, fill: "var(--lf-pale)" }, there);
+  const [dots, lines] = [drawing, drawing].map((parent) => svg("g", {}, parent));
+  const [dotsThere, linesThere] = [there, there].map((parent) => svg("g", {}, parent));
+  fold(drawing, there, { width: 316, left: 394, top: () => 0, bottom: () => HEIGHT });
+  const handle = svg(
+    "circle",
+    { r: 9, fill: "var(--lf-mark)", stroke: "var(--lf-ink)", "stroke-width": 2 },
+    drawing,
+  );
+  const name = text(drawing, 0, 0, "v", {
+    "font-style": "italic",
+    "font-weight": 600,
+    "pointer-events": "none",
+  });
   let data = null;
   let v = null;
 
@@ -72,10 +87,14 @@ export function create(stage, figure) {
     const dashed = Math.min(data.radius, 100);
     change(circle, { r: dashed * UNIT > HALF ? 0 : dashed * UNIT });
     change(shell, { r: HALF * Math.tanh(Math.sqrt(data.c) * data.radius) });
-    dots.replaceChildren();
+    for (const layer of [dots, dotsThere]) layer.replaceChildren();
     data.vectors.forEach((vector, n) => {
-      for (const [cx, cy] of [screen(vector), ball(point(vector))]) {
-        svg("circle", { cx, cy, r: 4, fill: colorOf(data.classes[n]), "fill-opacity": 0.85 }, dots);
+      const look = { r: 4, fill: colorOf(data.classes[n]), "fill-opacity": 0.85 };
+      for (const [layer, [cx, cy]] of [
+        [dots, screen(vector)],
+        [dotsThere, ball(point(vector))],
+      ]) {
+        svg("circle", { cx, cy, ...look }, layer);
       }
     });
     show();
@@ -85,17 +104,23 @@ export function create(stage, figure) {
     const [x, y] = screen(v);
     change(handle, { cx: x, cy: y });
     change(name, { x: x + 12, y: y - 8 });
-    lines.replaceChildren();
+    for (const layer of [lines, linesThere]) layer.replaceChildren();
     const kept = clip(v, data.radius, data.soft);
     const [keptX, keptY] = screen(kept);
     const [ballX, ballY] = ball(point(v));
     const ink = { stroke: "var(--lf-ink)", "stroke-width": 2 };
     svg("line", { x1: PLANE, y1: MIDDLE, x2: keptX, y2: keptY, ...ink }, lines);
-    svg("line", { x1: keptX, y1: keptY, x2: x, y2: y, ...ink, "stroke-width": 1, "stroke-dasharray": "3 4" }, lines);
-    svg("line", { x1: BALL, y1: MIDDLE, x2: ballX, y2: ballY, ...ink }, lines);
-    svg("circle", { cx: ballX, cy: ballY, r: 8, fill: "var(--lf-mark)", ...ink }, lines);
+    svg(
+      "line",
+      { x1: keptX, y1: keptY, x2: x, y2: y, ...ink, "stroke-width": 1, "stroke-dasharray": "3 4" },
+      lines,
+    );
+    svg("line", { x1: BALL, y1: MIDDLE, x2: ballX, y2: ballY, ...ink }, linesThere);
+    svg("circle", { cx: ballX, cy: ballY, r: 8, fill: "var(--lf-mark)", ...ink }, linesThere);
     const [long, left] = [length(v), length(kept)].map((value) => value.toFixed(2));
     const rest = long === left ? "and stays so" : `and is ${data.soft ? "bent" : "cut"} to ${left}`;
-    figure.say(`v is ${long} long ${rest}. Its point lies ${depth(point(v), data.c).toFixed(2)} from the centre.`);
+    figure.say(
+      `v is ${long} long ${rest}. Its point lies ${depth(point(v), data.c).toFixed(2)} from the centre.`,
+    );
   }
 }

@@ -2,7 +2,7 @@
 // data: { c, shell, steps: [number of each frame], points: [frame][point][x, y], proxies: the same, losses: [frame],
 //   classes: [point], names: [class], colors: [class], triplets: [point] -> [i, j, k] or null, margin, first: a point }
 
-import { canvas, change, disk, scale, svg, text } from "./live_svg.js";
+import { canvas, change, disk, fold, scale, svg, text } from "./live_svg.js";
 
 const [WIDTH, HEIGHT, CENTRE, RADIUS, LEFT] = [720, 420, 208, 200, 440];
 const FRAME_MS = 90;
@@ -37,6 +37,7 @@ export function create(stage, figure) {
   const drawing = canvas(stage, WIDTH, HEIGHT, figure.spec.alt);
   const shell = disk(drawing, CENTRE, HEIGHT / 2, RADIUS);
   const [lines, dots, side] = ["g", "g", "g"].map((tag) => svg(tag, {}, drawing));
+  fold(drawing, side, { width: 416, left: 424, top: () => 0, bottom: () => 384 });
   const bar = document.createElement("div");
   bar.className = "lf-controls";
   stage.append(bar);

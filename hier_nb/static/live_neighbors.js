@@ -1,7 +1,7 @@
 // A query to drag among many points: its k nearest by the ball's distance, and by a ruler laid on the page.
 // data: { c, points: [[x, y], …], query: [x, y], k }
 
-import { canvas, change, disk, draggable, svg, text } from "./live_svg.js";
+import { canvas, change, disk, draggable, fold, svg, text } from "./live_svg.js";
 import { BallPlane, Plane } from "./space_geometry.js";
 
 const [WIDTH, HEIGHT, RADIUS] = [680, 430, 206];
@@ -20,16 +20,18 @@ export function create(stage, figure) {
   const crowd = svg("g", {}, drawing);
   const cross = svg("circle", { r: 9, fill: "var(--lf-pull)", stroke: "var(--lf-paper)", "stroke-width": 2 }, drawing);
   draggable(drawing, cross, "query", () => toScreen(query), (x, y) => put(fromScreen(x, y)));
+  const side = svg("g", {}, drawing);
   const legend = [
     ["var(--lf-push)", "none", "near in the ball"],
     ["none", "#d55e00", "near by a ruler"],
     ["var(--lf-push)", "#d55e00", "near by both"],
   ];
   legend.forEach(([fill, stroke, words], n) => {
-    svg("circle", { cx: 456, cy: 60 + 28 * n, r: 5.5, fill, stroke, "stroke-width": 2.5 }, drawing);
-    text(drawing, 470, 64 + 28 * n, words);
+    svg("circle", { cx: 456, cy: 60 + 28 * n, r: 5.5, fill, stroke, "stroke-width": 2.5 }, side);
+    text(side, 470, 64 + 28 * n, words);
   });
-  const rows = [0, 1, 2].map((n) => text(drawing, 450, 170 + 26 * n, ""));
+  const rows = [0, 1, 2].map((n) => text(side, 450, 170 + 26 * n, ""));
+  fold(drawing, side, { width: 430, left: 430, top: () => 44, bottom: () => 232 });
   let data = null;
   let query = null;
   let ball = null;

@@ -91,6 +91,7 @@ function number(value) {
 
 export function create(stage, figure) {
   const drawing = canvas(stage, WIDTH, 10, figure.spec.alt);
+  drawing.classList.add("lf-scrolls");
   const along = scale([0, 1], [LEFT, RIGHT]);
   let data = null;
   let row = []; // the tiles, nearest first: { name, level, shape }

@@ -65,6 +65,7 @@ export function sumInWords({ hits, mates }) {
 
 export function create(stage, figure) {
   const drawing = canvas(stage, WIDTH, ROW + SIDE + 66, figure.spec.alt);
+  drawing.classList.add("lf-scrolls");
   svg("rect", { x: 1, y: 1, width: FIELD_WIDTH, height: FIELD_HEIGHT, rx: 6, fill: "none", class: "lf-axis" }, drawing);
   const rays = svg("g", {}, drawing);
   const crowd = svg("g", {}, drawing);

@@ -1,6 +1,9 @@
 // What the live figures draw with: shapes, colors, a disk, points that can be dragged by hand or by arrow keys.
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
+const MARGIN = 8;
+
+export const NARROW = 520; // pixels: less than this is a phone
 
 // Safe for the color-blind, after Okabe and Ito (2008); the same as `class_colors` of hier_nb.plots gives.
 export const COLORS = [
@@ -47,6 +50,28 @@ export function canvas(stage, width, height, label) {
   return drawing;
 }
 
+// On a phone there is no room for what stands beside a drawing: it goes below, and letters stay legible. `side` is the
+// group of all that is moved; it begins at x = `left` and reaches from y = `top()` to `bottom()`; `width` is what the rest
+// needs. Returns what to call when the side has grown.
+export function fold(drawing, side, { width: own, left, top, bottom, letters = 13 }) {
+  const { width, height } = drawing.viewBox.baseVal;
+  const stage = drawing.parentElement;
+  const observer = new ResizeObserver(() => requestAnimationFrame(arrange));
+  observer.observe(stage);
+  arrange();
+  return arrange;
+
+  function arrange() {
+    if (!drawing.parentElement) return observer.disconnect();
+    const narrow = stage.clientWidth > 0 && stage.clientWidth < NARROW;
+    const [wide, tall] = narrow ? [own, height + bottom() - top()] : [width, height];
+    change(drawing, { viewBox: `0 0 ${wide} ${tall}` });
+    change(side, { transform: narrow ? `translate(${MARGIN - left} ${height - top()})` : "translate(0 0)" });
+    drawing.style.maxWidth = `${wide}px`;
+    drawing.style.setProperty("--lf-letters", `${narrow ? letters : 13}px`);
+  }
+}
+
 // Numbers of a range onto places of a drawing: scale([0, 1], [10, 90])(0.5) is 50.
 export function scale([low, high], [from, to]) {
   const step = (to - from) / (high - low || 1);
@@ -62,7 +87,11 @@ export function place(drawing, event) {
 
 // Let `shape` be dragged by mouse, finger or arrow keys: move(x, y) gets the place asked for, where() says the present one.
 export function draggable(drawing, shape, label, where, move, stride = 8) {
-  change(shape, { tabindex: 0, role: "button", "aria-label": `${label}: drag it, or move it by the arrow keys` });
+  change(shape, {
+    tabindex: 0,
+    role: "button",
+    "aria-label": `${label}: drag it, or move it by the arrow keys`,
+  });
   shape.classList.add("lf-drag");
   shape.addEventListener("pointerdown", (down) => {
     down.preventDefault();

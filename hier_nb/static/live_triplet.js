@@ -1,7 +1,7 @@
 // Five points to drag: i, j, k and two proxies; what each bracket of the loss costs and where it pulls.
 // data: { c, shell, margin, places: { i, j, k, two, three } }
 
-import { canvas, change, disk, draggable, svg, text } from "./live_svg.js";
+import { canvas, change, disk, draggable, fold, svg, text } from "./live_svg.js";
 import { BallPlane } from "./space_geometry.js";
 
 const [WIDTH, HEIGHT, RADIUS] = [700, 430, 206];
@@ -41,6 +41,7 @@ export function create(stage, figure) {
     draggable(drawing, dots[name], shown, where, (x, y) => put(name, fromScreen(x, y)));
   }
   const ledger = svg("g", {}, drawing);
+  fold(drawing, ledger, { width: 430, left: 430, top: () => 60, bottom: () => 294 });
   return { update, state: () => ({ places, costs: brackets(space, places, margin).map(({ cost }) => cost) }) };
 
   function toScreen([x, y]) {
