@@ -1,7 +1,9 @@
 "What the site needs of the notebooks: works in the bibliography, options that are YAML, pages that are listed."
 
+import csv
 import json
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -74,3 +76,26 @@ def test_the_list_of_pages_is_that_of_the_folder():
     missing = [str(f.relative_to(root / "nbs")) for f in NOTEBOOKS]
     missing = [name for name in missing if not re.search(rf"[\s\[]{re.escape(name)}\b", text)]
     assert not missing, f"add to _quarto.yml: {missing}"
+
+
+def test_the_first_pages_table_is_that_of_the_runs():
+    "Means and standard deviations in the README, from the lines of kinship-whole.csv."
+    with open(root / "nbs" / "experiments" / "kinship-whole.csv", encoding="utf-8") as f:
+        runs = list(csv.DictReader(f))
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    measures = (
+        "after.recall.1",
+        "after.recall.8",
+        "after.nearest.subgroup",
+        "after.nearest.group",
+        "ranking.ap/group",
+    )
+
+    def shown(rows, measure):
+        values = [100 * float(row[measure]) for row in rows]
+        return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+
+    for kinship in ("", "own", "wordnet+features", "taxonomy"):
+        rows = [row for row in runs if row["hier_kinship"] == kinship]
+        line = " | ".join(shown(rows, measure) for measure in measures)
+        assert f"| {line} |" in readme, kinship
