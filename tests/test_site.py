@@ -55,6 +55,16 @@ def test_the_options_of_cells_are_yaml(notebook):
                     pytest.fail(f"a sentence with a colon stands in quotes: {line}")
 
 
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda f: f.stem)
+def test_the_first_cell_is_a_title_and_nothing_else(notebook):
+    "nbdev makes the page's title of it, and drops what else stands there: an introduction is a cell of its own."
+    written = ["".join(c["source"]) for c in cells(notebook) if c["cell_type"] == "markdown"]
+    first = written[0]
+    if first.startswith("# "):
+        lines = [line for line in first.splitlines() if line.strip()]
+        assert all(line.startswith(("# ", "> ", "- ")) for line in lines), notebook.name
+
+
 def test_citations_become_links_with_the_whole_work(bibliography, works):
     text = "By [Kim et al. 2023](https://arxiv.org/abs/2212.14258) and others [@kim2020proxyanchor; @yue2024hypmix]."
     page = [dict(cell_type="markdown", source=text)]

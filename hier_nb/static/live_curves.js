@@ -20,7 +20,7 @@ export function create(stage, figure) {
   let shown = null;
   let at = null; // what is read off
   let rows = 0; // of the legend
-  const bottom = () => TOP + 18 + ROW * rows;
+  const bottom = () => TOP + 28 + ROW * rows;
   const grown = fold(drawing, legend, {
     width: WIDTH - RIGHT + 14,
     left: WIDTH - RIGHT,
