@@ -267,10 +267,21 @@ def read_batch(
     "The pictures of some rows, cut as the transform wants them."
     array = _one_slice(dataset.images, rows)
     if type(transform).cut is BatchTransform.cut and array is not None:
+        _check_picture(rows[0], array[0])
         return batch_of_pictures(array, numbers)
     pictures = [np.asarray(dataset.images[i]) for i in rows] if array is None else array
+    for row, picture in zip(rows, pictures):
+        _check_picture(row, picture)
     cuts = [transform.cut(picture, u) for picture, u in zip(pictures, numbers.tolist())]
     return batch_of_pictures(cuts, numbers)
+
+
+def _check_picture(row, picture):
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(
+            f"Picture {row} is {picture.dtype} of shape {picture.shape}, and a batch is augmented from bytes.\n"
+            "Give pictures (H, W, 3) of uint8, e.g. by as_dataset; or pass augmentation_by='picture'."
+        )
 
 
 def _one_slice(images, rows):  # (b, H, W, 3), or None where pictures are no array

@@ -23,7 +23,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
-from .adapters import add_lora, layer_groups, learned_state, load_learned
+from .adapters import add_lora, layer_groups, learned_state, load_learned, resting_state
 from .augment import PictureBatch, read_batch
 from .checks import check_labels
 from .config import TrainConfig, set_lr
@@ -50,13 +50,21 @@ from .features import find_features, keep_features, of_features
 from .files import load_checkpoint, save_checkpoint, write_json
 from .hierarchy import HIERLoss
 from .kinship import create_kinship, join_classes
-from .models import EmbeddingModel, are_tokens, create_model, embed, keep_memory
+from hier_nb.models import (
+    EmbeddingModel,
+    are_tokens,
+    create_model,
+    embed,
+    keep_memory,
+    outlive_signals,
+)
 from hier_nb.own_model import (
     as_model,
     describe_model,
     fresh,
     input_statistics,
     measure,
+    tensors_digest,
     weights_digest,
 )
 from .pictures import create_transform
@@ -320,6 +328,11 @@ def own_model(
     "Look at a network once; on several ranks, on all of them together."
     if isinstance(model, OwnModel):
         return model
+    if config.adapter:
+        raise ValueError(
+            f"adapter={config.adapter!r} is for a configured backbone, and a network of one's own was passed.\n"
+            "Pass adapter=None; to train adapters of it, model=add_lora(as_model(network, …))."
+        )
     module = fresh(model, seed_from("weights", config.seed))
     weights = _main_ranks_weights(module)
     pictures = SeededDataset(getattr(train_set, "pictures", train_set))
@@ -327,8 +340,9 @@ def own_model(
     _check_width(module, n_features, config)
     backbone = module.backbone if isinstance(module, EmbeddingModel) else module
     description = describe_model(module)
-    if config.heads_only:
-        description["resting"] = weights_digest(backbone)
+    resting = resting_digest(module, config)
+    if resting is not None:
+        description["resting"] = resting
     return OwnModel(model, n_features, idle, *input_statistics(backbone), description, weights)
 
 
@@ -359,6 +373,14 @@ def _main_ranks_weights(module) -> dict | None:
 
     on_every_rank(load)
     return weights
+
+
+def resting_digest(model: nn.Module, config: TrainConfig) -> str | None:
+    "Of the weights of one's own network that no file of a run holds; None: files hold all."
+    if config.heads_only:
+        return weights_digest(model.backbone if isinstance(model, EmbeddingModel) else model)
+    rest = resting_state(model).values()  # names depend on what the network was put into
+    return tensors_digest({f"{n:06}": x for n, x in enumerate(rest)}) if rest else None
 
 
 def check_resting_weights(then: dict | None, digest: str | None, where: str):
@@ -413,6 +435,7 @@ class Trainer:
         self.changed_settings = {}  # by a resume: name -> (then, now)
         self.stop_signal = None  # the number of the signal that asked to stop
         self.images_per_second = None
+        self._warn_of_short_run()
         self._next_progress = 0.0  # time from which progress.json may be written again
         self._writers = None  # of curves, inside of `logging`
         self._saving = None  # a checkpoint that is being written in the background
@@ -420,6 +443,16 @@ class Trainer:
         self.reads_late = self._looks_late()
         self._unread = None  # the last step's numbers, if nobody has read them yet
         self.parallel = self._wrap()
+
+    def _warn_of_short_run(self):
+        rising = self.config.lr_warmup_epochs * self.steps_per_epoch
+        if rising > self.steps and is_main():
+            warnings.warn(
+                f"lr_warmup_epochs={self.config.lr_warmup_epochs} are {rising:.0f} steps, and the run has "
+                f"{self.steps}: the learning rates stay below {self.steps / rising:.0%} of lr={self.config.lr}. "
+                "Pass fewer, or a larger max_steps.",
+                stacklevel=3,
+            )
 
     @property
     def model(self) -> nn.Module:
@@ -576,6 +609,11 @@ def _find_batch_transform(self: Trainer, train_set):
     if self.config.augmentation_by == "picture" or getattr(train_set, "is_still", False):
         return None
     transform = getattr(train_set, "batch_transform", None)
+    if not hasattr(train_set, "images"):
+        raise ValueError(
+            "augmentation_by='batch' is for pictures, and the training set has none.\n"
+            "Pass augmentation_by='picture', which leaves its x as they are."
+        )
     if transform is None:
         raise ValueError(
             "augmentation_by='batch', and the training set has no batch_transform.\n"
@@ -603,6 +641,7 @@ def _load(self: Trainer, dataset, batches) -> DataLoader:
         pin_memory=self.device.type == "cuda",
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,
+        worker_init_fn=outlive_signals,
     )
 
 
@@ -761,7 +800,7 @@ def _to_look_at(self: Trainer, train_set):
     if self.batch_transform is None:
         return train_set
     pictures = copy.copy(train_set)
-    about = timm.get_pretrained_cfg(self.config.backbone)
+    about = timm.get_pretrained_cfg(self.config.backbone) if self.own is None else self.own
     pictures.transform = _still_transform(self.config, about, None)
     return pictures
 
@@ -1022,16 +1061,29 @@ def _take_step_ahead(self: Trainer, images, labels, index):
     loss = sum(terms.values())
     loss.backward()
     failed = ~(loss.detach().isfinite() & self._gradients_finite())
-    for buffer, before in statistics:
-        buffer.copy_(torch.where(failed, before, buffer))
+    _put_back(statistics, failed)
     self.optimizer.found_inf = failed.float()
+    averages = self._averages() if self.config.on_nan == "skip" else []
     self._update()
+    _put_back(averages, failed)
     halves = getattr(self.module.hier, "last_terms", None) or {}
     told = terms | {f"HIER {name}": value for name, value in halves.items()}
     unread = self._on_the_way(told, failed, index)
     self.read_numbers()
     self._unread = unread
     self.history.append({})
+
+
+@patch
+def _averages(self: Trainer):
+    "What the average of the weights is now: tensors and their values."
+    return [] if self.ema is None else [(x, x.clone()) for x in self.ema.state_dict().values()]
+
+
+def _put_back(values, failed):
+    "After a step that came to nothing."
+    for x, before in values:
+        x.copy_(torch.where(failed, before, x))
 
 
 @patch
@@ -1501,11 +1553,13 @@ def _agree_to_stop(self: Trainer) -> bool:
 
 @patch
 def _save_and_leave(self: Trainer):
+    self._read_and_log()
     self.save()
     self.wait_for_save()
-    if self.stop_signal == signal.SIGINT:
+    asked, self.stop_signal = self.stop_signal, None  # whoever calls `fit` again goes on
+    if asked == signal.SIGINT:
         raise KeyboardInterrupt(f"Stopped after step {self.steps_done}; resume=True continues.")
-    raise SystemExit(128 + self.stop_signal)
+    raise SystemExit(128 + asked)
 
 # %% ../nbs/53_trainer.ipynb #87e35a45
 @patch
