@@ -36,6 +36,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'hier_nb.augment.read_batch': ('augment.html#read_batch', 'hier_nb/augment.py'),
                                  'hier_nb.augment.recolour_batch': ('augment.html#recolour_batch', 'hier_nb/augment.py'),
                                  'hier_nb.augment.resize_batch': ('augment.html#resize_batch', 'hier_nb/augment.py'),
+                                 'hier_nb.augment.resize_beside_any': ('augment.html#resize_beside_any', 'hier_nb/augment.py'),
                                  'hier_nb.augment.resize_matrices': ('augment.html#resize_matrices', 'hier_nb/augment.py'),
                                  'hier_nb.augment.saturate': ('augment.html#saturate', 'hier_nb/augment.py'),
                                  'hier_nb.augment.triangle': ('augment.html#triangle', 'hier_nb/augment.py'),
