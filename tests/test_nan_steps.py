@@ -150,6 +150,17 @@ def test_a_step_that_is_no_number_is_skipped_before_it_is_read(monkeypatch):
         ahead(2)
 
 
+@pytest.mark.parametrize("fault_at", [0, 2])
+def test_an_average_leaves_a_skipped_step_out(monkeypatch, fault_at):
+    settings = dict(on_nan="skip", ema_decay=0.5)
+    with pytest.warns(UserWarning, match="The step is skipped"):
+        at_once = ahead(fault_at, **settings)
+        monkeypatch.setattr(Trainer, "_looks_late", lambda self: True)
+        late = ahead(fault_at, **settings)
+    for name, value in state(late).items():
+        assert torch.equal(value, at_once.tensors()[name]), name
+
+
 def test_nothing_is_saved_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(Trainer, "_looks_late", lambda self: True)
     t = trainer(freeze_batch_norm=True, out=tmp_path)
