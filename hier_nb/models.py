@@ -12,6 +12,7 @@ import re
 import signal
 from difflib import get_close_matches
 from importlib.util import find_spec
+from multiprocessing.util import Finalize
 from pathlib import Path
 import torch
 from torch import Tensor, nn
@@ -428,6 +429,8 @@ def outlive_signals(worker: int):
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, obey_the_next)
+    at_the_end = (signal.SIGTERM, signal.SIG_DFL)
+    Finalize(None, signal.signal, at_the_end, exitpriority=100)
 
 # %% ../nbs/20_models.ipynb #c8ddb168
 @torch.no_grad()

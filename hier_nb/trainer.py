@@ -218,7 +218,7 @@ class ModelWithLosses(nn.Module):
         self.finite_rows = points.detach().isfinite().all(1)
         # The losses refuse points that are no numbers. On a GPU nobody waits to look, and they give NaN.
         if points.device.type == "cpu" and not self.finite_rows.all():
-            return dict.fromkeys(self._names(), points.sum() * torch.nan)
+            return dict.fromkeys(self.term_names(), points.sum() * torch.nan)
         terms = {}
         if self.metric is not None:
             terms[self.config.loss] = self.config.loss_weight * self.metric(points, labels)
@@ -227,7 +227,8 @@ class ModelWithLosses(nn.Module):
             terms["HIER"] = self.config.hier_weight * found
         return terms
 
-    def _names(self):
+    def term_names(self) -> list[str]:
+        "Of the losses that there are."
         names = {self.config.loss: self.metric, "HIER": self.hier}
         return [name for name, loss in names.items() if loss is not None]
 
@@ -380,15 +381,17 @@ def resting_digest(model: nn.Module, config: TrainConfig) -> str | None:
     if config.heads_only:
         return weights_digest(model.backbone if isinstance(model, EmbeddingModel) else model)
     rest = resting_state(model).values()  # names depend on what the network was put into
-    return tensors_digest({f"{n:06}": x for n, x in enumerate(rest)}) if rest else None
+    single = [x.float() if x.is_floating_point() else x for x in rest]
+    return tensors_digest({f"{n:06}": x for n, x in enumerate(single)}) if single else None
 
 
-def check_resting_weights(then: dict | None, digest: str | None, where: str):
+def check_resting_weights(then: dict | None, digest: str | None, where: str, own: bool = True):
     "What rests is in no file of the run, so it must be the same."
     if (then or {}).get("resting") != digest:
+        what = "the network with" if own else "pretrained=…, a file of"
         raise ValueError(
             f"{where} was made on a resting network with other weights.\n"
-            "Pass the network with the weights it had, e.g. loaded from their file."
+            f"Pass {what} the weights it had{', e.g. loaded from their file' if own else ''}."
         )
 
 # %% ../nbs/53_trainer.ipynb #73641898
@@ -419,6 +422,7 @@ class Trainer:
         self.space = config.make_space()
         self.own = model if model is None else own_model(model, config, train_set)
         self.module = self._create_module(train_set)
+        self.network = self._describe_network()
         self._tell_kinship(train_set)
         self._prepare_batch_norm()
         self.optimizer = create_optimizer(self.module, config)
@@ -509,6 +513,14 @@ def _create_module(self: Trainer, train_set):
         quick_depthwise(model.backbone)
     module = ModelWithLosses(model, metric, hier, self.config).to(self.device)
     return module.double() if self.config.precision == "float64" else module
+
+
+@patch
+def _describe_network(self: Trainer) -> dict | None:
+    "What a checkpoint says of a network that the configuration does not describe to the last weight."
+    if self.own is not None:
+        return self.own.description
+    return dict(resting=resting_digest(self.model, self.config)) if self.config.adapter else None
 
 
 @patch
@@ -1068,6 +1080,8 @@ def _take_step_ahead(self: Trainer, images, labels, index):
     _put_back(averages, failed)
     halves = getattr(self.module.hier, "last_terms", None) or {}
     told = terms | {f"HIER {name}": value for name, value in halves.items()}
+    if self.config.learn_curvature:
+        told["curvature"] = torch.as_tensor(self.space.c)  # of now; the next step changes it
     unread = self._on_the_way(told, failed, index)
     self.read_numbers()
     self._unread = unread
@@ -1120,13 +1134,11 @@ def read_numbers(self: Trainer):
     self.history.pop()  # it stood for this one
     if failed:
         newest, self.module.finite_rows = self.module.finite_rows, unread.finite_rows
-        terms = {name: value for name, value in row.items() if not name.startswith("HIER ")}
+        terms = {name: row[name] for name in self.module.term_names()}
         what = "gradient" if _all_finite(terms) else "loss"
         self._skip_or_stop(what, terms, unread.index)
         self.module.finite_rows = newest
         row = terms | dict(skipped=1.0)
-    elif self.config.learn_curvature:
-        row["curvature"] = self.space.fixed().c
     self.history.append(row)
 
 
@@ -1160,7 +1172,7 @@ def state(self: Trainer) -> dict:
         space=self.space.to_dict(),
         world_size=world_size(),
         training_set=self.training_set,
-        network=self.own and self.own.description,
+        network=self.network,
         scaler=self.scaler.state_dict(),
         history=self.history,
         validation=self.validation,
@@ -1219,7 +1231,8 @@ def _no_save_pending(self: Trainer):
             self.wait_for_save()
         raise
     finally:
-        self._batches = None
+        batches, self._batches = self._batches, None
+        getattr(batches, "_shutdown_workers", lambda: None)()  # an exception would keep them
     self.wait_for_save()
 
 
@@ -1408,9 +1421,9 @@ def _check_network(self: Trainer, found):
                 f"{theirs.get(name)} there and {mine.get(name)} here.\n"
                 f"Pass the {made_with} it was made with, {_anew}."
             )
-    if self.own is not None:
-        digest = self.own.description.get("resting")
-        check_resting_weights(found.state.get("network"), digest, str(found.path))
+    theirs, is_own = found.state.get("network"), self.own is not None
+    if is_own or theirs and self.network:
+        check_resting_weights(theirs, self.network.get("resting"), str(found.path), is_own)
 
 
 @patch

@@ -372,7 +372,7 @@ def _read_model(out, config, model, passed):
                 f"The run in {out} trained {config.backbone}, and no network that was passed.\n"
                 "Leave model out."
             )
-        return _model_with(config, weights)
+        return _model_with(config, weights, passed, str(out))
     return None if model is None else _own_model_with(model, config, weights, passed, str(out))
 
 
@@ -392,10 +392,13 @@ def _own_model_with(model, config, weights, passed, out):
     return whole.eval()
 
 
-def _model_with(config, weights):
+def _model_with(config, weights, passed, out):
     "The weights of a head alone, or of adapters, belong on the backbone as it was pretrained."
     rests = config.heads_only or config.adapter
     model = _resting_model(config) if rests else configured_model(config, False)
+    if config.adapter and "network" in passed:
+        digest = resting_digest(model, config)
+        check_resting_weights(passed["network"], digest, f"The run in {out}", own=False)
     load_learned(_trained_part(model, config), weights)
     return model.eval()
 
@@ -424,13 +427,15 @@ def trained_model(
 ) -> tuple:  # the network, in evaluation mode; what prepares a picture for it
     "The network of a run and its evaluation transform. Raises FileNotFoundError where no run is finished."
     out = Path(out_dir)
-    config = make_config(**_read_numbers(out)["config"])
+    numbers = _read_numbers(out)
+    config = make_config(**numbers["config"])
     if config.backbone == "own":
         raise ValueError(
             f"The run in {out} trained a network of one's own, which its folder does not hold.\n"
             "Load it by load_result(folder, model=…), and use that network."
         )
-    model = _model_with(config, load_file(out / "weights.safetensors"))
+    weights = load_file(out / "weights.safetensors")
+    model = _model_with(config, weights, numbers.get("passed") or {}, out)
     about = timm.get_pretrained_cfg(config.backbone)
     settings = config.settings_of(create_transform) | dict(augmentation=config.augmentation)
     still = create_transform(False, config.eval_size, about.mean, about.std, **settings)
@@ -622,11 +627,11 @@ def _with_transform(dataset, run, *, train):
     return dataset
 
 
-def _passed(run) -> dict:
+def _passed(run, network) -> dict:
     "For result.json: what a name cannot say."
     passed = {}
-    if run.model is not None:
-        passed["network"] = run.model.description
+    if network is not None:
+        passed["network"] = network
     if run.held_back:
         passed["held_back"] = True
     return passed
@@ -668,7 +673,7 @@ def _train(run) -> TrainResult:
         cost=cost,
         validation=trainer.validation,
         chosen=chosen,
-        passed=_passed(run),
+        passed=_passed(run, trainer.network),
     )
     if trainer.out_dir and is_main():
         result.unsaved = _save_what_fits(result, trainer.out_dir)
@@ -785,7 +790,7 @@ def _train_on(ranks, run) -> TrainResult:
         return load_result(run.out_dir, data, run.model)
     weights = returned.pop("weights")
     if run.model is None:
-        model = _model_with(run.config, weights)
+        model = _model_with(run.config, weights, returned["passed"], run.out_dir)
     else:
         passed = returned["passed"]
         model = _own_model_with(run.model, run.config, weights, passed, run.out_dir)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
+import timm
 import torch
 from fastcore.test import test_fail as fails
 from own_things import Net
@@ -19,7 +20,7 @@ from hier_nb.export import export_model, load_model, save_model
 from hier_nb.models import create_model, embed, merged
 from hier_nb.pictures import create_transform
 from hier_nb.trainer import Trainer
-from hier_nb.training import load_result, train, train_heads
+from hier_nb.training import load_result, train, train_heads, trained_model
 
 needs_peft = pytest.mark.skipif(not find_spec("peft"), reason="needs peft")
 needs_onnx = pytest.mark.skipif(not find_spec("onnxruntime"), reason="needs onnxruntime")
@@ -231,6 +232,33 @@ def test_a_network_of_ones_own_with_adapters(tmp_path):
     with pytest.raises(ValueError, match="is for a configured backbone") as error:
         run_own(network(0), adapter="lora")
     assert "model=add_lora(" in str(error.value)
+
+
+@needs_peft
+def test_a_pretrained_backbone_that_has_changed_since(tmp_path):
+    "Adapters belong to the weights that they were trained beside."
+
+    def weights(seed):
+        torch.manual_seed(seed)
+        backbone = timm.create_model("vit_tiny_patch16_224", **small["backbone_settings"])
+        torch.save(backbone.state_dict(), tmp_path / "weights.pt")
+
+    def again(**changes):
+        return run(tmp_path / "run", True, pretrained=str(tmp_path / "weights.pt"), **changes)
+
+    weights(0)
+    again(max_steps=3, precision="float64")
+    assert trained_model(tmp_path / "run") and load_result(tmp_path / "run", still())
+    assert len(again(precision="float64").history) == 6
+    weights(1)
+    calls = (
+        lambda: again(),
+        lambda: load_result(tmp_path / "run", still()),
+        lambda: trained_model(tmp_path / "run"),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match="other weights.\nPass pretrained=…, a file of the"):
+            call()
 
 
 def test_heads_of_a_whole_configuration():

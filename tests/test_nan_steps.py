@@ -128,10 +128,11 @@ def ahead(fault_at=None, **settings):
     return t
 
 
-def test_numbers_read_late_are_the_same_numbers(monkeypatch):
-    at_once = ahead()
+@pytest.mark.parametrize("learn_curvature", [False, True])
+def test_numbers_read_late_are_the_same_numbers(monkeypatch, learn_curvature):
+    at_once = ahead(learn_curvature=learn_curvature)
     monkeypatch.setattr(Trainer, "_looks_late", lambda self: True)
-    late = ahead()
+    late = ahead(learn_curvature=learn_curvature)
     assert late.reads_late and not at_once.reads_late
     assert late.history == at_once.history and len(late.history) == 5
     for name, value in state(late).items():
