@@ -7,6 +7,7 @@ __all__ = ['add_lora']
 
 # %% ../nbs/23_adapters.ipynb #65a953ed
 import copy
+import math
 from contextlib import suppress
 
 import torch
@@ -29,13 +30,15 @@ def lora_targets(
             f"{type(backbone).__name__} has no linear layer that an adapter could stand beside.\n"
             "Choose a vision transformer, e.g. vit_small_patch14_dinov2, or train without adapter."
         )
-    if targets is None:
-        return found
-    return _chosen(found, targets.split())
+    return found if targets is None else _chosen(found, targets.split())
 
 
 def _chosen(found, words):
     ends = sorted({name.split(".")[-1] for name in found})
+    if not words:
+        raise ValueError(
+            f"lora_targets names no layer.\nThere are: {', '.join(ends)}; None means all of them."
+        )
     for word in words:
         if word not in ends:
             raise ValueError(
@@ -74,8 +77,10 @@ def add_lora(
     LoRA of Hu et al. 2021, by peft. Raises ValueError for a backbone without linear layers, or with adapters."""
     if model.adapter is not None:
         raise ValueError("This model has adapters already.\nMake a new one by create_model.")
-    if rank < 1 or not alpha > 0:
-        raise ValueError(f"rank={rank}, alpha={alpha}.\nBoth must be positive.")
+    if not hasattr(rank, "__index__") or rank < 1 or not alpha > 0:
+        raise ValueError(
+            f"rank={rank}, alpha={alpha}.\nBoth must be positive, and the rank a whole number."
+        )
     names = lora_targets(model.backbone, targets)
     peft = require("peft", extra="lora")
     settings = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=names)
@@ -92,10 +97,15 @@ def learned_state(module: nn.Module) -> dict[str, Tensor]:  # by name
     return {name: x for name, x in module.state_dict().items() if name not in resting}
 
 
+def resting_state(module: nn.Module) -> dict[str, Tensor]:  # by name
+    "The others, which no file of a run holds."
+    resting = _resting(module)
+    return {name: x for name, x in module.state_dict().items() if name in resting}
+
+
 def load_learned(module: nn.Module, tensors: dict[str, Tensor]):
     "All that `learned_state` names, and nothing else; else torch's RuntimeError."
-    state = module.state_dict()
-    rest = {name: state[name] for name in _resting(module)}
+    rest = resting_state(module)
     module.load_state_dict(rest | {name: x for name, x in tensors.items() if name not in rest})
 
 
@@ -122,6 +132,12 @@ def layer_groups(
         return [(1.0, learning)]
     from timm.optim import param_groups_layer_decay
 
-    groups = param_groups_layer_decay(backbone, weight_decay_exclude_1d=False, layer_decay=decay)
-    by_scale = sorted(groups, key=lambda group: -group["lr_scale"])
-    return [(group["lr_scale"], group["params"]) for group in by_scale]
+    # Halved from layer to layer, a rate says how far down it is. The order is the same for every decay.
+    groups = param_groups_layer_decay(backbone, weight_decay_exclude_1d=False, layer_decay=0.5)
+    by_depth = sorted(groups, key=lambda group: -group["lr_scale"])
+    if len(by_depth) == 1 and not hasattr(backbone, "group_matcher"):
+        raise ValueError(
+            f"layer_decay={decay}: timm finds no layers in {type(backbone).__name__}, only one group of parameters.\n"
+            "Pass layer_decay=None; or give the network a group_matcher, as timm's networks have."
+        )
+    return [(decay ** round(-math.log2(group["lr_scale"])), group["params"]) for group in by_depth]

@@ -82,6 +82,16 @@ def resize_batch(batch: PictureBatch, size: int, weighting=None, mirrored=None) 
     images = rows[:, None] @ (pixels.float() / 255) @ columns[:, None].mT
     return images.clamp_(0, 1)
 
+
+def resize_beside_any(batch: PictureBatch, size: int) -> Tensor:
+    "`resize_batch`, and on a CPU, which averages whole pictures as bytes, the same bytes beside any neighbours."
+    pixels = batch.pixels
+    if pixels.device.type != "cpu" or (batch.sizes == torch.tensor(pixels.shape[2:])).all():
+        return resize_batch(batch, size)
+    alone = [picture[:, :h, :w] for picture, (h, w) in zip(pixels, batch.sizes.tolist())]
+    resized = [F.interpolate(x[None], (size, size), mode="bilinear", antialias=True) for x in alone]
+    return torch.cat(resized).float() / 255
+
 # %% ../nbs/15_augment.ipynb #1843b4b0
 def move_batch(
     images: Tensor,  # in [0, 1], (b, 3, s, s)
@@ -228,7 +238,7 @@ class BatchAffine(BatchTransform):
         farthest = 0.08 * self.size
         shifts = torch.stack([between(n, -farthest, farthest) for n in (1, 2)], 1)
         images = move_batch(
-            resize_batch(batch, self.size),
+            resize_beside_any(batch, self.size),
             between(0, -15, 15).deg2rad(),
             shifts.round() / self.size,
             between(3, 0.8, 1.1),
@@ -267,10 +277,21 @@ def read_batch(
     "The pictures of some rows, cut as the transform wants them."
     array = _one_slice(dataset.images, rows)
     if type(transform).cut is BatchTransform.cut and array is not None:
+        _check_picture(rows[0], array[0])
         return batch_of_pictures(array, numbers)
     pictures = [np.asarray(dataset.images[i]) for i in rows] if array is None else array
+    for row, picture in zip(rows, pictures):
+        _check_picture(row, picture)
     cuts = [transform.cut(picture, u) for picture, u in zip(pictures, numbers.tolist())]
     return batch_of_pictures(cuts, numbers)
+
+
+def _check_picture(row, picture):
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(
+            f"Picture {row} is {picture.dtype} of shape {picture.shape}, and a batch is augmented from bytes.\n"
+            "Give pictures (H, W, 3) of uint8, e.g. by as_dataset; or pass augmentation_by='picture'."
+        )
 
 
 def _one_slice(images, rows):  # (b, H, W, 3), or None where pictures are no array

@@ -22,7 +22,7 @@ from hier_nb.config import (
     themes,
 )
 from .diagnosis import diagnose, read_taxonomy
-from .distributed import is_main
+from .distributed import count_workers, is_main
 from .embeddings import Embeddings
 from .files import to_json, write_atomic
 from .spaces import create_space
@@ -329,7 +329,7 @@ def _embed(words):
     kept = _kept_rows(out, digest, stamps)
     new = [path for path in paths if path not in kept]
     if new:
-        kept |= _embed_new(model.to(values.get("device", "cpu")), transform, root, new, values)
+        kept |= _embed_new(model.to(_device_of(values)), transform, root, new, values)
     paths = [path for path in paths if path in kept]
     _write_table(out, paths, kept, stamps, dict(space=model.space, model=digest))
     n = len(set(paths) & set(new))
@@ -375,8 +375,24 @@ def _embed_new(model, transform, root, paths, values):  # path -> vector
     if not len(dataset):
         return {}
     batch = check_count("batch", values.get("batch", 64))
-    e = embed(model, dataset, batch, workers=values.get("workers", 0), progress=progress)
+    e = embed(model, dataset, batch, workers=_workers_of(values), progress=progress)
     return dict(zip(dataset.paths, e.points))
+
+
+def _device_of(values):
+    name = str(values.get("device", "cpu"))
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError) as e:
+        why = str(e).splitlines()[0]
+        raise ValueError(f"device={name} cannot be used: {why}\nPass e.g. device=cpu.") from None
+
+
+def _workers_of(values):
+    workers = values.get("workers", 0)
+    if workers != "auto" and (type(workers) is not int or workers < 0):
+        raise ValueError(f"workers={workers} is no number of processes.\nPass a number, or auto.")
+    return count_workers(workers, _device_of(values))
 
 
 def _write_table(out, paths, vectors, stamps, about):

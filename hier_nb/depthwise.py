@@ -68,7 +68,7 @@ class QuickConv2d(nn.Conv2d):
 
     def _is_small(self, x):
         places = x.shape[-2] * x.shape[-1]
-        if x.dtype != self.weight.dtype or torch.is_autocast_enabled("cpu"):
+        if x.ndim != 4 or x.dtype != self.weight.dtype or torch.is_autocast_enabled("cpu"):
             return False
         return places <= 4 or (places <= 16 and self.kernel_size[0] >= 5)
 
@@ -90,13 +90,20 @@ def quick_depthwise(
 def _fits(layer):
     k = layer.kernel_size[0]
     return (
-        layer.groups == layer.in_channels == layer.out_channels > 1
+        _is_plain(layer)
+        and layer.groups == layer.in_channels == layer.out_channels > 1
         and layer.bias is None
         and layer.kernel_size == (k, k)
         and k % 2 == 1
         and (layer.stride, layer.dilation, layer.padding) == ((1, 1), (1, 1), (k // 2, k // 2))
         and layer.padding_mode == "zeros"
     )
+
+
+def _is_plain(layer):
+    "Nobody else has a hand in it: a hook that would be lost, a weight that is computed."
+    hooks = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks)
+    return not any(hooks) and not layer._backward_pre_hooks and "weight" in layer._parameters
 
 
 def _quick(layer):

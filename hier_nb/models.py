@@ -9,8 +9,10 @@ __all__ = ['Head', 'EmbeddingModel', 'merged', 'create_backbone', 'create_model'
 import copy
 import functools
 import re
+import signal
 from difflib import get_close_matches
 from importlib.util import find_spec
+from multiprocessing.util import Finalize
 from pathlib import Path
 import torch
 from torch import Tensor, nn
@@ -418,6 +420,18 @@ def are_tokens(x: Tensor) -> bool:
     "Whether x holds numbers of things, which are looked up, and not brightness or other measures."
     return not x.is_floating_point() and x.dtype != torch.uint8
 
+
+def outlive_signals(worker: int):
+    "In a process that loads pictures: Ctrl-C and the first SIGTERM are the main process's, which still needs batches."
+
+    def obey_the_next(number, frame):
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, obey_the_next)
+    at_the_end = (signal.SIGTERM, signal.SIG_DFL)
+    Finalize(None, signal.signal, at_the_end, exitpriority=100)
+
 # %% ../nbs/20_models.ipynb #c8ddb168
 @torch.no_grad()
 def embed(
@@ -446,7 +460,7 @@ def embed(
     points, labels = [], []
     was_training = model.training
     model.eval()
-    batches = DataLoader(dataset, batch_size, num_workers=workers)
+    batches = DataLoader(dataset, batch_size, num_workers=workers, worker_init_fn=outlive_signals)
     for images, y, _ in tqdm(batches, desc="embedding", leave=False, disable=not progress):
         images = images.to(device, None if are_tokens(images) else parameter.dtype)
         points.append(compute(images).float().cpu())

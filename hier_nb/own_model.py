@@ -150,8 +150,12 @@ def describe_model(model: nn.Module) -> dict:  # of plain values
 
 def weights_digest(model: nn.Module) -> str:  # 32 letters
     "Of all values."
+    return tensors_digest(model.state_dict())
+
+
+def tensors_digest(tensors: dict) -> str:  # 32 letters
     h = hashlib.blake2b(digest_size=16)
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         h.update(f"{name}\0".encode())
         h.update(bytes_of(tensor))
     return h.hexdigest()

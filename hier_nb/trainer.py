@@ -23,7 +23,7 @@ from torch.nn.utils import clip_grad_norm_, clip_grad_value_, get_total_norm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm.auto import tqdm
-from .adapters import add_lora, layer_groups, learned_state, load_learned
+from .adapters import add_lora, layer_groups, learned_state, load_learned, resting_state
 from .augment import PictureBatch, read_batch
 from .checks import check_labels
 from .config import TrainConfig, set_lr
@@ -50,13 +50,21 @@ from .features import find_features, keep_features, of_features
 from .files import load_checkpoint, save_checkpoint, write_json
 from .hierarchy import HIERLoss
 from .kinship import create_kinship, join_classes
-from .models import EmbeddingModel, are_tokens, create_model, embed, keep_memory
+from hier_nb.models import (
+    EmbeddingModel,
+    are_tokens,
+    create_model,
+    embed,
+    keep_memory,
+    outlive_signals,
+)
 from hier_nb.own_model import (
     as_model,
     describe_model,
     fresh,
     input_statistics,
     measure,
+    tensors_digest,
     weights_digest,
 )
 from .pictures import create_transform
@@ -210,7 +218,7 @@ class ModelWithLosses(nn.Module):
         self.finite_rows = points.detach().isfinite().all(1)
         # The losses refuse points that are no numbers. On a GPU nobody waits to look, and they give NaN.
         if points.device.type == "cpu" and not self.finite_rows.all():
-            return dict.fromkeys(self._names(), points.sum() * torch.nan)
+            return dict.fromkeys(self.term_names(), points.sum() * torch.nan)
         terms = {}
         if self.metric is not None:
             terms[self.config.loss] = self.config.loss_weight * self.metric(points, labels)
@@ -219,7 +227,8 @@ class ModelWithLosses(nn.Module):
             terms["HIER"] = self.config.hier_weight * found
         return terms
 
-    def _names(self):
+    def term_names(self) -> list[str]:
+        "Of the losses that there are."
         names = {self.config.loss: self.metric, "HIER": self.hier}
         return [name for name, loss in names.items() if loss is not None]
 
@@ -320,6 +329,11 @@ def own_model(
     "Look at a network once; on several ranks, on all of them together."
     if isinstance(model, OwnModel):
         return model
+    if config.adapter:
+        raise ValueError(
+            f"adapter={config.adapter!r} is for a configured backbone, and a network of one's own was passed.\n"
+            "Pass adapter=None; to train adapters of it, model=add_lora(as_model(network, …))."
+        )
     module = fresh(model, seed_from("weights", config.seed))
     weights = _main_ranks_weights(module)
     pictures = SeededDataset(getattr(train_set, "pictures", train_set))
@@ -327,8 +341,9 @@ def own_model(
     _check_width(module, n_features, config)
     backbone = module.backbone if isinstance(module, EmbeddingModel) else module
     description = describe_model(module)
-    if config.heads_only:
-        description["resting"] = weights_digest(backbone)
+    resting = resting_digest(module, config)
+    if resting is not None:
+        description["resting"] = resting
     return OwnModel(model, n_features, idle, *input_statistics(backbone), description, weights)
 
 
@@ -361,12 +376,22 @@ def _main_ranks_weights(module) -> dict | None:
     return weights
 
 
-def check_resting_weights(then: dict | None, digest: str | None, where: str):
+def resting_digest(model: nn.Module, config: TrainConfig) -> str | None:
+    "Of the weights of one's own network that no file of a run holds; None: files hold all."
+    if config.heads_only:
+        return weights_digest(model.backbone if isinstance(model, EmbeddingModel) else model)
+    rest = resting_state(model).values()  # names depend on what the network was put into
+    single = [x.float() if x.is_floating_point() else x for x in rest]
+    return tensors_digest({f"{n:06}": x for n, x in enumerate(single)}) if single else None
+
+
+def check_resting_weights(then: dict | None, digest: str | None, where: str, own: bool = True):
     "What rests is in no file of the run, so it must be the same."
     if (then or {}).get("resting") != digest:
+        what = "the network with" if own else "pretrained=…, a file of"
         raise ValueError(
             f"{where} was made on a resting network with other weights.\n"
-            "Pass the network with the weights it had, e.g. loaded from their file."
+            f"Pass {what} the weights it had{', e.g. loaded from their file' if own else ''}."
         )
 
 # %% ../nbs/53_trainer.ipynb #73641898
@@ -397,6 +422,7 @@ class Trainer:
         self.space = config.make_space()
         self.own = model if model is None else own_model(model, config, train_set)
         self.module = self._create_module(train_set)
+        self.network = self._describe_network()
         self._tell_kinship(train_set)
         self._prepare_batch_norm()
         self.optimizer = create_optimizer(self.module, config)
@@ -413,6 +439,7 @@ class Trainer:
         self.changed_settings = {}  # by a resume: name -> (then, now)
         self.stop_signal = None  # the number of the signal that asked to stop
         self.images_per_second = None
+        self._warn_of_short_run()
         self._next_progress = 0.0  # time from which progress.json may be written again
         self._writers = None  # of curves, inside of `logging`
         self._saving = None  # a checkpoint that is being written in the background
@@ -420,6 +447,16 @@ class Trainer:
         self.reads_late = self._looks_late()
         self._unread = None  # the last step's numbers, if nobody has read them yet
         self.parallel = self._wrap()
+
+    def _warn_of_short_run(self):
+        rising = self.config.lr_warmup_epochs * self.steps_per_epoch
+        if rising > self.steps and is_main():
+            warnings.warn(
+                f"lr_warmup_epochs={self.config.lr_warmup_epochs} are {rising:.0f} steps, and the run has "
+                f"{self.steps}: the learning rates stay below {self.steps / rising:.0%} of lr={self.config.lr}. "
+                "Pass fewer, or a larger max_steps.",
+                stacklevel=3,
+            )
 
     @property
     def model(self) -> nn.Module:
@@ -476,6 +513,14 @@ def _create_module(self: Trainer, train_set):
         quick_depthwise(model.backbone)
     module = ModelWithLosses(model, metric, hier, self.config).to(self.device)
     return module.double() if self.config.precision == "float64" else module
+
+
+@patch
+def _describe_network(self: Trainer) -> dict | None:
+    "What a checkpoint says of a network that the configuration does not describe to the last weight."
+    if self.own is not None:
+        return self.own.description
+    return dict(resting=resting_digest(self.model, self.config)) if self.config.adapter else None
 
 
 @patch
@@ -576,6 +621,11 @@ def _find_batch_transform(self: Trainer, train_set):
     if self.config.augmentation_by == "picture" or getattr(train_set, "is_still", False):
         return None
     transform = getattr(train_set, "batch_transform", None)
+    if not hasattr(train_set, "images"):
+        raise ValueError(
+            "augmentation_by='batch' is for pictures, and the training set has none.\n"
+            "Pass augmentation_by='picture', which leaves its x as they are."
+        )
     if transform is None:
         raise ValueError(
             "augmentation_by='batch', and the training set has no batch_transform.\n"
@@ -603,6 +653,7 @@ def _load(self: Trainer, dataset, batches) -> DataLoader:
         pin_memory=self.device.type == "cuda",
         persistent_workers=workers > 0,
         prefetch_factor=4 if workers else None,
+        worker_init_fn=outlive_signals,
     )
 
 
@@ -761,7 +812,7 @@ def _to_look_at(self: Trainer, train_set):
     if self.batch_transform is None:
         return train_set
     pictures = copy.copy(train_set)
-    about = timm.get_pretrained_cfg(self.config.backbone)
+    about = timm.get_pretrained_cfg(self.config.backbone) if self.own is None else self.own
     pictures.transform = _still_transform(self.config, about, None)
     return pictures
 
@@ -1022,16 +1073,31 @@ def _take_step_ahead(self: Trainer, images, labels, index):
     loss = sum(terms.values())
     loss.backward()
     failed = ~(loss.detach().isfinite() & self._gradients_finite())
-    for buffer, before in statistics:
-        buffer.copy_(torch.where(failed, before, buffer))
+    _put_back(statistics, failed)
     self.optimizer.found_inf = failed.float()
+    averages = self._averages() if self.config.on_nan == "skip" else []
     self._update()
+    _put_back(averages, failed)
     halves = getattr(self.module.hier, "last_terms", None) or {}
     told = terms | {f"HIER {name}": value for name, value in halves.items()}
+    if self.config.learn_curvature:
+        told["curvature"] = torch.as_tensor(self.space.c)  # of now; the next step changes it
     unread = self._on_the_way(told, failed, index)
     self.read_numbers()
     self._unread = unread
     self.history.append({})
+
+
+@patch
+def _averages(self: Trainer):
+    "What the average of the weights is now: tensors and their values."
+    return [] if self.ema is None else [(x, x.clone()) for x in self.ema.state_dict().values()]
+
+
+def _put_back(values, failed):
+    "After a step that came to nothing."
+    for x, before in values:
+        x.copy_(torch.where(failed, before, x))
 
 
 @patch
@@ -1068,13 +1134,11 @@ def read_numbers(self: Trainer):
     self.history.pop()  # it stood for this one
     if failed:
         newest, self.module.finite_rows = self.module.finite_rows, unread.finite_rows
-        terms = {name: value for name, value in row.items() if not name.startswith("HIER ")}
+        terms = {name: row[name] for name in self.module.term_names()}
         what = "gradient" if _all_finite(terms) else "loss"
         self._skip_or_stop(what, terms, unread.index)
         self.module.finite_rows = newest
         row = terms | dict(skipped=1.0)
-    elif self.config.learn_curvature:
-        row["curvature"] = self.space.fixed().c
     self.history.append(row)
 
 
@@ -1108,7 +1172,7 @@ def state(self: Trainer) -> dict:
         space=self.space.to_dict(),
         world_size=world_size(),
         training_set=self.training_set,
-        network=self.own and self.own.description,
+        network=self.network,
         scaler=self.scaler.state_dict(),
         history=self.history,
         validation=self.validation,
@@ -1167,7 +1231,8 @@ def _no_save_pending(self: Trainer):
             self.wait_for_save()
         raise
     finally:
-        self._batches = None
+        batches, self._batches = self._batches, None
+        getattr(batches, "_shutdown_workers", lambda: None)()  # an exception would keep them
     self.wait_for_save()
 
 
@@ -1356,9 +1421,9 @@ def _check_network(self: Trainer, found):
                 f"{theirs.get(name)} there and {mine.get(name)} here.\n"
                 f"Pass the {made_with} it was made with, {_anew}."
             )
-    if self.own is not None:
-        digest = self.own.description.get("resting")
-        check_resting_weights(found.state.get("network"), digest, str(found.path))
+    theirs, is_own = found.state.get("network"), self.own is not None
+    if is_own or theirs and self.network:
+        check_resting_weights(theirs, self.network.get("resting"), str(found.path), is_own)
 
 
 @patch
@@ -1501,11 +1566,13 @@ def _agree_to_stop(self: Trainer) -> bool:
 
 @patch
 def _save_and_leave(self: Trainer):
+    self._read_and_log()
     self.save()
     self.wait_for_save()
-    if self.stop_signal == signal.SIGINT:
+    asked, self.stop_signal = self.stop_signal, None  # whoever calls `fit` again goes on
+    if asked == signal.SIGINT:
         raise KeyboardInterrupt(f"Stopped after step {self.steps_done}; resume=True continues.")
-    raise SystemExit(128 + self.stop_signal)
+    raise SystemExit(128 + asked)
 
 # %% ../nbs/53_trainer.ipynb #87e35a45
 @patch

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from . import __version__
-from .adapters import learned_state, load_learned
+from .adapters import learned_state, load_learned, resting_state
 from .augment import create_batch_transform
 from .config import TrainConfig, make_config, read_values
 from .datasets import load_dataset
@@ -39,7 +39,7 @@ from .files import checkpoints, to_json, write_atomic, write_json, write_tensors
 from .metrics import retrieval_report
 from .models import load_weights
 from .own_data import as_dataset, is_dataset, read_classes, split_classes
-from .own_model import fresh, input_statistics, weights_digest
+from .own_model import fresh, input_statistics
 from .pictures import ImageDataset, create_transform
 from .retrieval import Found, search_scores
 from hier_nb.trainer import (
@@ -51,6 +51,7 @@ from hier_nb.trainer import (
     features_everywhere,
     own_model,
     own_with_head,
+    resting_digest,
     seed_from,
     takes_channels_last,
 )
@@ -74,16 +75,23 @@ def load_split(
         progress=progress,
         **config.data_settings,
     )
-    if train and config.augmentation_by == "batch":
-        mean, std = _statistics(config, model)
-        dataset.batch_transform = create_batch_transform(
-            config.image_size,
-            mean,
-            std,
-            config.augmentation,
-            min_scale=config.min_scale,
-        )
+    if train:
+        dataset.batch_transform = _batch_transform(config, model)
     return dataset
+
+
+def _batch_transform(config, model):
+    "What augments whole batches, if they are to be augmented so."
+    if config.augmentation_by != "batch":
+        return None
+    mean, std = _statistics(config, model)
+    return create_batch_transform(
+        config.image_size,
+        mean,
+        std,
+        config.augmentation,
+        min_scale=config.min_scale,
+    )
 
 # %% ../nbs/54_training.ipynb #04393b11
 def configured_transform(
@@ -364,7 +372,7 @@ def _read_model(out, config, model, passed):
                 f"The run in {out} trained {config.backbone}, and no network that was passed.\n"
                 "Leave model out."
             )
-        return _model_with(config, weights)
+        return _model_with(config, weights, passed, str(out))
     return None if model is None else _own_model_with(model, config, weights, passed, str(out))
 
 
@@ -373,21 +381,24 @@ def _own_model_with(model, config, weights, passed, out):
     head = weights.get(f"{prefix}linear.weight")
     module = fresh(model, seed_from("weights", config.seed))
     whole = own_with_head(module, config, n_features=None if head is None else head.shape[1])
-    if config.heads_only:
-        digest = weights_digest(whole.backbone)
-        check_resting_weights(passed.get("network"), digest, f"The run in {out}")
+    digest = resting_digest(whole, config)
+    check_resting_weights(passed.get("network"), digest, f"The run in {out}")
+    part = _trained_part(whole, config)
     try:
-        load_weights(_trained_part(whole, config), weights, type(module).__name__)
+        load_weights(part, resting_state(part) | weights, type(module).__name__)
     except ValueError as e:
         what = str(e).splitlines()[0]
         raise ValueError(f"{what}\nPass the network that the run in {out} trained.") from None
     return whole.eval()
 
 
-def _model_with(config, weights):
+def _model_with(config, weights, passed, out):
     "The weights of a head alone, or of adapters, belong on the backbone as it was pretrained."
     rests = config.heads_only or config.adapter
     model = _resting_model(config) if rests else configured_model(config, False)
+    if config.adapter and "network" in passed:
+        digest = resting_digest(model, config)
+        check_resting_weights(passed["network"], digest, f"The run in {out}", own=False)
     load_learned(_trained_part(model, config), weights)
     return model.eval()
 
@@ -416,8 +427,15 @@ def trained_model(
 ) -> tuple:  # the network, in evaluation mode; what prepares a picture for it
     "The network of a run and its evaluation transform. Raises FileNotFoundError where no run is finished."
     out = Path(out_dir)
-    config = make_config(**_read_numbers(out)["config"])
-    model = _model_with(config, load_file(out / "weights.safetensors"))
+    numbers = _read_numbers(out)
+    config = make_config(**numbers["config"])
+    if config.backbone == "own":
+        raise ValueError(
+            f"The run in {out} trained a network of one's own, which its folder does not hold.\n"
+            "Load it by load_result(folder, model=…), and use that network."
+        )
+    weights = load_file(out / "weights.safetensors")
+    model = _model_with(config, weights, numbers.get("passed") or {}, out)
     about = timm.get_pretrained_cfg(config.backbone)
     settings = config.settings_of(create_transform) | dict(augmentation=config.augmentation)
     still = create_transform(False, config.eval_size, about.mean, about.std, **settings)
@@ -604,14 +622,16 @@ def _with_transform(dataset, run, *, train):
         return dataset
     dataset = copy.copy(dataset)
     dataset.transform = configured_transform(run.config, train, run.model)
+    if train and dataset.batch_transform is None:
+        dataset.batch_transform = _batch_transform(run.config, run.model)
     return dataset
 
 
-def _passed(run) -> dict:
+def _passed(run, network) -> dict:
     "For result.json: what a name cannot say."
     passed = {}
-    if run.model is not None:
-        passed["network"] = run.model.description
+    if network is not None:
+        passed["network"] = network
     if run.held_back:
         passed["held_back"] = True
     return passed
@@ -653,7 +673,7 @@ def _train(run) -> TrainResult:
         cost=cost,
         validation=trainer.validation,
         chosen=chosen,
-        passed=_passed(run),
+        passed=_passed(run, trainer.network),
     )
     if trainer.out_dir and is_main():
         result.unsaved = _save_what_fits(result, trainer.out_dir)
@@ -770,7 +790,7 @@ def _train_on(ranks, run) -> TrainResult:
         return load_result(run.out_dir, data, run.model)
     weights = returned.pop("weights")
     if run.model is None:
-        model = _model_with(run.config, weights)
+        model = _model_with(run.config, weights, returned["passed"], run.out_dir)
     else:
         passed = returned["passed"]
         model = _own_model_with(run.model, run.config, weights, passed, run.out_dir)

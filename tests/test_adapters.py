@@ -7,9 +7,11 @@ from dataclasses import replace
 from importlib.util import find_spec
 
 import pytest
+import timm
 import torch
 from fastcore.test import test_fail as fails
-from ranks_resume import config, pictures
+from own_things import Net
+from ranks_resume import config, pictures, small
 from torch import nn
 
 from hier_nb.adapters import add_lora, layer_groups, learned_state, load_learned, lora_targets
@@ -18,7 +20,7 @@ from hier_nb.export import export_model, load_model, save_model
 from hier_nb.models import create_model, embed, merged
 from hier_nb.pictures import create_transform
 from hier_nb.trainer import Trainer
-from hier_nb.training import load_result, train, train_heads
+from hier_nb.training import load_result, train, train_heads, trained_model
 
 needs_peft = pytest.mark.skipif(not find_spec("peft"), reason="needs peft")
 needs_onnx = pytest.mark.skipif(not find_spec("onnxruntime"), reason="needs onnxruntime")
@@ -135,7 +137,8 @@ def test_what_cannot_be_is_one_sentence():
         fails(lambda m=model: add_lora(m), contains="has no linear layer that an adapter")
     fails(lambda: lora_targets(vit().backbone, "qkv prj"), contains="is called 'prj'")
     assert len(lora_targets(vit().backbone, "qkv proj")) == 4
-    for wrong in (dict(rank=0), dict(alpha=0.0), dict(alpha=math.nan)):
+    fails(lambda: lora_targets(vit().backbone, " "), contains="lora_targets names no layer")
+    for wrong in (dict(rank=0), dict(rank=2.5), dict(alpha=0.0), dict(alpha=math.nan)):
         fails(lambda w=wrong: add_lora(vit(), **w), contains="Both must be positive")
 
 
@@ -205,6 +208,59 @@ def test_files_of_another_network():
         load_learned(add_lora(vit(), rank=2), tensors)
 
 
+@needs_peft
+def test_a_network_of_ones_own_with_adapters(tmp_path):
+    "Its backbone rests and is in no file, so it must be the same when the run goes on or comes back."
+
+    def network(seed):
+        torch.manual_seed(seed)
+        backbone = small["backbone_settings"]
+        return add_lora(create_model("vit_tiny_patch16_224", 8, pretrained=False, **backbone), 2)
+
+    def run_own(model, **changes):
+        passed = dict(model=model, progress=False, resume=True)
+        return train(config(**changes), tmp_path, pictures(), still(), **passed)
+
+    result = run_own(network(0), max_steps=3)
+    again = load_result(tmp_path, still(), network(0))
+    found = embed(again.model, still(), progress=False).points
+    torch.testing.assert_close(found, result.embeddings.points, rtol=1e-4, atol=1e-5)
+    for call in (lambda m: run_own(m), lambda m: load_result(tmp_path, still(), m)):
+        with pytest.raises(ValueError, match="on a resting network with other weights"):
+            call(network(1))
+    assert len(run_own(network(0)).history) == 6
+    with pytest.raises(ValueError, match="is for a configured backbone") as error:
+        run_own(network(0), adapter="lora")
+    assert "model=add_lora(" in str(error.value)
+
+
+@needs_peft
+def test_a_pretrained_backbone_that_has_changed_since(tmp_path):
+    "Adapters belong to the weights that they were trained beside."
+
+    def weights(seed):
+        torch.manual_seed(seed)
+        backbone = timm.create_model("vit_tiny_patch16_224", **small["backbone_settings"])
+        torch.save(backbone.state_dict(), tmp_path / "weights.pt")
+
+    def again(**changes):
+        return run(tmp_path / "run", True, pretrained=str(tmp_path / "weights.pt"), **changes)
+
+    weights(0)
+    again(max_steps=3, precision="float64")
+    assert trained_model(tmp_path / "run") and load_result(tmp_path / "run", still())
+    assert len(again(precision="float64").history) == 6
+    weights(1)
+    calls = (
+        lambda: again(),
+        lambda: load_result(tmp_path / "run", still()),
+        lambda: trained_model(tmp_path / "run"),
+    )
+    for call in calls:
+        with pytest.raises(ValueError, match="other weights.\nPass pretrained=…, a file of the"):
+            call()
+
+
 def test_heads_of_a_whole_configuration():
     settings = dict(max_steps=2, epochs=1)
     heads = train_heads(config(**settings), None, pictures(), pictures(1), progress=False)
@@ -240,6 +296,38 @@ def test_layers_of_other_networks(name):
     assert len(groups) > 3 and groups[0][0] == 1.0
     learning = {id(p) for p in model.backbone.parameters() if p.requires_grad}
     assert {id(p) for _, params in groups for p in params} == learning
+
+
+def test_every_decay_has_the_same_order(tmp_path):
+    "Else a run that goes on with another would give one layer what the optimiser knows of another."
+    backbone = vit().backbone
+    orders = [[list(map(id, p)) for _, p in layer_groups(backbone, q)] for q in (1.0, 0.5, 1e-9)]
+    assert orders[0] == orders[1] == orders[2]
+    assert [scale for scale, _ in layer_groups(backbone, 0.7)] == [1.0, 0.7, 0.7**2]
+    first = Trainer(config(layer_decay=1.0, max_steps=3), pictures(), tmp_path)
+    first.fit(progress=False)
+    second = Trainer(config(layer_decay=0.5), pictures(), tmp_path)
+    with pytest.warns(UserWarning, match="layer_decay: 1.0 -> 0.5"):
+        second.resume()
+    known = first.optimizer.state, second.optimizer.state
+    assert len(known[0]) == len(known[1]) > 10
+    for p, q in zip(first.module.parameters(), second.module.parameters()):
+        if p in known[0]:
+            assert torch.equal(known[0][p]["exp_avg"], known[1][q]["exp_avg"])
+    second.fit(progress=False)
+
+
+def test_layers_that_timm_does_not_find():
+    with pytest.raises(ValueError, match="layer_decay=0.5: timm finds no layers in Net"):
+        layer_groups(Net(), 0.5)
+
+
+def test_a_warm_up_that_max_steps_cuts_off():
+    with pytest.warns(UserWarning, match="6 steps, and the run has 2: .* below 33%"):
+        Trainer(config(lr_warmup_epochs=2, max_steps=2), pictures())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Trainer(config(lr_warmup_epochs=2), pictures())
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "constant", "step"])

@@ -2,23 +2,30 @@
 
 import copy
 import math
+import os
 import signal
+import warnings
 
 import numpy as np
+import own_things
 import pytest
 import torch
 from ranks_resume import config, pictures
 from torch import nn
+from torch.utils.data import get_worker_info
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional as one
 
 from hier_nb import trainer as trainer_module
 from hier_nb.augment import _one_slice, batch_of_pictures, create_batch_transform, crop_box
 from hier_nb.augment import read_batch, turn_hue
+from hier_nb.config import TrainConfig
 from hier_nb.depthwise import QuickConv2d, quick_depthwise
 from hier_nb.files import checkpoints, load_checkpoint
+from hier_nb.models import create_model, embed
 from hier_nb.pictures import ImageDataset
 from hier_nb.trainer import Trainer
+from hier_nb.training import train
 
 RNG = np.random.default_rng(0)
 DRAWINGS = RNG.integers(0, 255, (12, 40, 40, 3), np.uint8)
@@ -88,6 +95,45 @@ def test_photographs_as_one_by_one():
         assert (image - (x / 255 - 0.5) / 0.5).abs().max() < 1e-4
     alone = transform(read_batch(photo_set(), [1], numbers[1:2], transform))
     assert (alone[0] - images[1]).abs().max() < 1e-5
+
+
+def test_drawings_beside_any_neighbour():
+    "On two ranks a picture has other neighbours than on one."
+    transform = create_batch_transform(24, augmentation="affine")
+    numbers = uniform(5, transform.n_numbers)
+    alone = transform(batch_of_pictures(DRAWINGS[:4], numbers[:4]))
+    beside = transform(batch_of_pictures([*DRAWINGS[:4], PHOTOS[1]], numbers))
+    assert torch.equal(alone, beside[:4])
+
+
+@pytest.mark.parametrize("augmentation", ["affine", "crop"])
+@pytest.mark.parametrize(
+    "wrong",
+    [DRAWINGS / np.float32(255), DRAWINGS[..., 0], DRAWINGS[..., [0, 1, 2, 2]]],
+    ids=["floats", "grey", "four channels"],
+)
+def test_what_is_no_picture_of_bytes(wrong, augmentation):
+    transform = create_batch_transform(24, augmentation=augmentation)
+    for images in (wrong, list(wrong)):
+        dataset = ImageDataset(images, [0] * 12, ["a"], ["x"] * 12)
+        with pytest.raises(ValueError, match="Picture 5 is .* augmented from bytes") as error:
+            read_batch(dataset, [5, 2], uniform(2, transform.n_numbers), transform)
+        assert "augmentation_by='picture'" in str(error.value)
+
+
+def test_own_pictures_and_an_own_network_by_the_batch():
+    settings = TrainConfig(**own_things.small | dict(augmentation_by="batch", max_steps=2))
+    labels = [n // 6 for n in range(60)]
+    photos = RNG.integers(0, 255, (60, 20, 20), np.uint8)
+    passed = dict(progress=False, model=own_things.Pixels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result = train(settings, None, (photos, labels), **passed)
+        assert len(result.history) == 2 and result.after["recall"]
+        tokens = (torch.randint(0, 50, (60, 7)), labels)
+        passed["model"] = own_things.Words
+        with pytest.raises(ValueError, match="is for pictures, and the training set has none"):
+            train(settings, None, tokens, **passed)
 
 
 def test_a_crop_lies_inside():
@@ -188,3 +234,56 @@ def test_quick_layers_are_the_layers():
     torch.testing.assert_close(quick[0].weight.grad, plain[0].weight.grad)
     large = torch.randn(1, 4, 9, 9)
     assert torch.equal(quick(large), plain(large)) and math.isfinite(quick(large).sum())
+
+
+def test_layers_that_others_have_a_hand_in_stay():
+    def layer():
+        return nn.Conv2d(4, 4, 5, padding=2, groups=4, bias=False)
+
+    seen, x = [], torch.randn(2, 4, 3, 3)
+    hooked = nn.Sequential(layer())
+    hooked[0].register_forward_hook(lambda *_: seen.append(1))
+    quick_depthwise(hooked)(x)
+    assert seen == [1]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        computed = nn.Sequential(nn.utils.weight_norm(layer()))
+    quick_depthwise(computed)(x).sum().backward()
+    quick_depthwise(nn.Sequential(layer()))(x[0]).sum().backward()  # one map without a batch
+
+
+class Interrupted(ImageDataset):
+    "In a process that loads, Ctrl-C arrives at every item, and SIGTERM once."
+
+    terminated = False
+
+    def __getitem__(self, i):
+        if get_worker_info():
+            os.kill(os.getpid(), signal.SIGINT)
+            if not self.terminated:
+                self.terminated = True
+                os.kill(os.getpid(), signal.SIGTERM)
+        return super().__getitem__(i)
+
+
+def test_loaders_outlive_the_signals_of_their_group():
+    "A terminal sends them to all processes; the trainer still needs its batches, to stop in good order."
+    data = pictures()
+    data.__class__ = Interrupted
+    model = create_model("resnet10t", 4, pretrained=False)
+    assert len(embed(model, data, 8, workers=1, progress=False)) == len(data)
+    t = Trainer(config(workers=1), data)
+    t.fit(progress=False)
+    assert t.steps_done == t.steps
+
+
+def test_fit_again_after_a_stop():
+    t = Trainer(config(), pictures())
+
+    def stop(trainer, epoch):
+        trainer.stop_signal = signal.SIGINT
+
+    with pytest.raises(KeyboardInterrupt, match="Stopped after step 3"):
+        t.fit(stop, progress=False)
+    t.fit(progress=False)
+    assert t.steps_done == t.steps

@@ -128,10 +128,11 @@ def ahead(fault_at=None, **settings):
     return t
 
 
-def test_numbers_read_late_are_the_same_numbers(monkeypatch):
-    at_once = ahead()
+@pytest.mark.parametrize("learn_curvature", [False, True])
+def test_numbers_read_late_are_the_same_numbers(monkeypatch, learn_curvature):
+    at_once = ahead(learn_curvature=learn_curvature)
     monkeypatch.setattr(Trainer, "_looks_late", lambda self: True)
-    late = ahead()
+    late = ahead(learn_curvature=learn_curvature)
     assert late.reads_late and not at_once.reads_late
     assert late.history == at_once.history and len(late.history) == 5
     for name, value in state(late).items():
@@ -148,6 +149,17 @@ def test_a_step_that_is_no_number_is_skipped_before_it_is_read(monkeypatch):
         assert torch.equal(value, at_once.tensors()[name]), name
     with pytest.raises(FloatingPointError, match="loss is not finite at step 2"):
         ahead(2)
+
+
+@pytest.mark.parametrize("fault_at", [0, 2])
+def test_an_average_leaves_a_skipped_step_out(monkeypatch, fault_at):
+    settings = dict(on_nan="skip", ema_decay=0.5)
+    with pytest.warns(UserWarning, match="The step is skipped"):
+        at_once = ahead(fault_at, **settings)
+        monkeypatch.setattr(Trainer, "_looks_late", lambda self: True)
+        late = ahead(fault_at, **settings)
+    for name, value in state(late).items():
+        assert torch.equal(value, at_once.tensors()[name]), name
 
 
 def test_nothing_is_saved_before_it_is_read(tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ from hier_nb.own_data import as_dataset
 from hier_nb.own_model import as_model
 from hier_nb.spaces import Ball, Sphere
 from hier_nb.trainer import Trainer
-from hier_nb.training import load_result, train
+from hier_nb.training import load_result, train, trained_model
 
 config = TrainConfig(**small)
 
@@ -174,6 +174,11 @@ def test_own_transform_is_left_alone():
         data=fake, model=Pixels(), config=replace(config, batch_size=6, images_per_class=2)
     )
     assert result.embeddings.dataset[0][0].shape == (3, 12, 12)
+
+
+def test_commands_cannot_make_it(done):
+    with pytest.raises(ValueError, match="trained a network of one's own"):
+        trained_model(done[0])
 
 
 def test_batch_norm_that_has_seen_nothing():

@@ -245,6 +245,11 @@ def test_wrong_words(world, capsys, tmp_path):
     assert "does not end in .parquet" in fails(capsys, embed_cli, *words_of(world, "a.csv"))
     assert "size='big'" in fails(capsys, embed_cli, *words_of(world, table)[:3], "size=big")
     assert "another model" in fails(capsys, embed_cli, *words_of(world, table)[:3], "size=32")
+    for wrong in ("workers=many", "workers=-1", "workers=1.5", "device=abacus"):
+        said = fails(capsys, embed_cli, *words_of(world, tmp_path / "t.parquet", wrong))
+        assert wrong in said
+    assert embed_cli(words_of(world, tmp_path / "t.parquet", "workers=auto")) == 0
+    capsys.readouterr()
     assert "too little" in fails(capsys, search_cli, table)
     assert "k=13" in fails(capsys, search_cli, table, "dark/1.png", "k=13")
     assert "method='lsh'" in fails(capsys, search_cli, table, "dark/1.png", "method=lsh")
