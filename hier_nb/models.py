@@ -432,6 +432,11 @@ def outlive_signals(worker: int):
     at_the_end = (signal.SIGTERM, signal.SIG_DFL)
     Finalize(None, signal.signal, at_the_end, exitpriority=100)
 
+
+def end_loading(batches):
+    "The processes behind a loader's iterator end now; an exception's traceback would keep them."
+    getattr(batches, "_shutdown_workers", lambda: None)()
+
 # %% ../nbs/20_models.ipynb #c8ddb168
 @torch.no_grad()
 def embed(
@@ -460,11 +465,16 @@ def embed(
     points, labels = [], []
     was_training = model.training
     model.eval()
-    batches = DataLoader(dataset, batch_size, num_workers=workers, worker_init_fn=outlive_signals)
-    for images, y, _ in tqdm(batches, desc="embedding", leave=False, disable=not progress):
-        images = images.to(device, None if are_tokens(images) else parameter.dtype)
-        points.append(compute(images).float().cpu())
-        labels.append(y)
+    loader = DataLoader(dataset, batch_size, num_workers=workers, worker_init_fn=outlive_signals)
+    bar = dict(desc="embedding", total=len(loader), leave=False, disable=not progress)
+    batches = iter(loader)
+    try:
+        for images, y, _ in tqdm(batches, **bar):
+            images = images.to(device, None if are_tokens(images) else parameter.dtype)
+            points.append(compute(images).float().cpu())
+            labels.append(y)
+    finally:
+        end_loading(batches)
     model.train(was_training)
     space = Sphere() if raw_features else model.space
     return Embeddings(torch.cat(points), space, torch.cat(labels), dataset=dataset)

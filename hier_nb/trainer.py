@@ -55,6 +55,7 @@ from hier_nb.models import (
     are_tokens,
     create_model,
     embed,
+    end_loading,
     keep_memory,
     outlive_signals,
 )
@@ -1139,6 +1140,8 @@ def read_numbers(self: Trainer):
         self._skip_or_stop(what, terms, unread.index)
         self.module.finite_rows = newest
         row = terms | dict(skipped=1.0)
+    elif "curvature" in row:
+        row["curvature"] = float(f"{row['curvature']:.7g}")  # as a space rounds it
     self.history.append(row)
 
 
@@ -1232,7 +1235,7 @@ def _no_save_pending(self: Trainer):
         raise
     finally:
         batches, self._batches = self._batches, None
-        getattr(batches, "_shutdown_workers", lambda: None)()  # an exception would keep them
+        end_loading(batches)
     self.wait_for_save()
 
 
