@@ -955,6 +955,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                 'hier_nb.models.create_backbone': ('models.html#create_backbone', 'hier_nb/models.py'),
                                 'hier_nb.models.create_model': ('models.html#create_model', 'hier_nb/models.py'),
                                 'hier_nb.models.embed': ('models.html#embed', 'hier_nb/models.py'),
+                                'hier_nb.models.end_loading': ('models.html#end_loading', 'hier_nb/models.py'),
                                 'hier_nb.models.keep_memory': ('models.html#keep_memory', 'hier_nb/models.py'),
                                 'hier_nb.models.load_weights': ('models.html#load_weights', 'hier_nb/models.py'),
                                 'hier_nb.models.merged': ('models.html#merged', 'hier_nb/models.py'),
