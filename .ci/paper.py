@@ -47,7 +47,7 @@ def as_paper(notebook) -> nbformat.NotebookNode:
             cell.source = re.sub(r"(?<!!)\[([^\]]*)\](?!\()", r"\1", source)
             cells.append(cell)
             continue
-        if not cell.get("outputs"):
+        if not cell.get("outputs") or option(cell.source, "include") == "false":
             continue
         cells.append(cell)
         caption = option(cell.source, "fig-cap")
