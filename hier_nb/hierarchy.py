@@ -67,9 +67,9 @@ def _relaxed(draw: _Draw, generator=None) -> Tensor:
     return speed.div_(speed.sum(-1, keepdim=True))
 
 
-def _exponential(n, m, like, generator):  # exponential numbers of rate 1, (n, m)
+def _exponential(n, m, like, generator):  # exponential numbers of rate 1, none of them 0, (n, m)
     u = random_uniform(n, m, like=like, generator=generator).to(like.dtype)
-    return u.neg_().log1p_().neg_()
+    return u.neg_().log1p_().neg_().clamp_min_(torch.finfo(like.dtype).tiny)
 
 # %% ../nbs/32_hierarchy.ipynb #c4c6c344
 class _Block(NamedTuple):  # some triplets

@@ -13,6 +13,7 @@ import pytest
 import torch
 from fastcore.test import test_fail as fails
 
+from hier_nb import hierarchy
 from hier_nb.hierarchy import HIERLoss, TripletSettings, triplet_loss
 from hier_nb.idea import slow_hier
 from hier_nb.losses import HypLoss, ImageAnchorLoss, create_loss
@@ -392,3 +393,12 @@ def test_empty_batches_are_one_sentence():
     empty = torch.zeros(0, 8), torch.zeros(0)
     for loss in (HIERLoss(n_proxies=64, dim=8), HypLoss(), ImageAnchorLoss(4, 8)):
         fails(loss, args=empty, contains="no embeddings in this batch")
+
+
+def test_a_uniform_zero_beside_a_weight_of_zero(monkeypatch):
+    "Far proxies have weights that underflow; a number of 0 drawn there must not become 0 / 0."
+    zeros = lambda *shape, like, generator=None: torch.zeros(*shape)
+    monkeypatch.setattr(hierarchy, "random_uniform", zeros)
+    draw = hierarchy._Draw(torch.tensor([0]), torch.tensor([[1.0, 0.0, 0.5]]))
+    soft = hierarchy._relaxed(draw)
+    assert soft.isfinite().all() and soft[0, 1] == 0 and abs(soft.sum() - 1) < 1e-6
