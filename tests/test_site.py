@@ -106,6 +106,6 @@ def test_the_first_pages_table_is_that_of_the_runs():
         return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
 
     for kinship in ("", "own", "wordnet+features", "taxonomy"):
-        rows = [row for row in runs if row["hier_kinship"] == kinship]
+        rows = [row for row in runs if row["hier_kinship"] == kinship and not row["loss"]]
         line = " | ".join(shown(rows, measure) for measure in measures)
         assert f"| {line} |" in readme, kinship
