@@ -22,6 +22,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                  'hier_nb.augment.BatchTransform.augment': ('augment.html#batchtransform.augment', 'hier_nb/augment.py'),
                                  'hier_nb.augment.BatchTransform.cut': ('augment.html#batchtransform.cut', 'hier_nb/augment.py'),
                                  'hier_nb.augment.PictureBatch': ('augment.html#picturebatch', 'hier_nb/augment.py'),
+                                 'hier_nb.augment.PictureBatch.is_full': ('augment.html#picturebatch.is_full', 'hier_nb/augment.py'),
                                  'hier_nb.augment.PictureBatch.to': ('augment.html#picturebatch.to', 'hier_nb/augment.py'),
                                  'hier_nb.augment._check_picture': ('augment.html#_check_picture', 'hier_nb/augment.py'),
                                  'hier_nb.augment._one_slice': ('augment.html#_one_slice', 'hier_nb/augment.py'),

@@ -26,6 +26,10 @@ class PictureBatch(NamedTuple):
         "The pixels there; what the CPU decides from stays with it."
         return self._replace(pixels=self.pixels.to(device, non_blocking=True))
 
+    def is_full(self) -> bool:
+        "Whether every picture is as large as the tensor."
+        return bool((self.sizes == torch.tensor(self.pixels.shape[2:])).all())
+
 
 def batch_of_pictures(pictures, numbers) -> PictureBatch:
     "Of arrays (H, W, 3) uint8, or of one array (b, H, W, 3)."
@@ -70,7 +74,7 @@ def resize_batch(batch: PictureBatch, size: int, weighting=None, mirrored=None) 
     "Each picture as a square, (b, 3, size, size) float32 in [0, 1]; `mirrored`: which are flipped, (b,)."
     pixels, device = batch.pixels, batch.pixels.device
     canvas = pixels.shape[2:]
-    if weighting is None and mirrored is None and (batch.sizes == torch.tensor(canvas)).all():
+    if weighting is None and mirrored is None and batch.is_full():
         whole = pixels if device.type == "cpu" else pixels.float()  # a CPU averages bytes faster
         small = F.interpolate(whole, (size, size), mode="bilinear", antialias=True)
         return small.float() / 255
@@ -85,12 +89,14 @@ def resize_batch(batch: PictureBatch, size: int, weighting=None, mirrored=None) 
 
 def resize_beside_any(batch: PictureBatch, size: int) -> Tensor:
     "`resize_batch`, and on a CPU, which averages whole pictures as bytes, the same bytes beside any neighbours."
-    pixels = batch.pixels
-    if pixels.device.type != "cpu" or (batch.sizes == torch.tensor(pixels.shape[2:])).all():
+    if batch.pixels.device.type != "cpu" or batch.is_full():
         return resize_batch(batch, size)
-    alone = [picture[:, :h, :w] for picture, (h, w) in zip(pixels, batch.sizes.tolist())]
-    resized = [F.interpolate(x[None], (size, size), mode="bilinear", antialias=True) for x in alone]
-    return torch.cat(resized).float() / 255
+    resized = []
+    for picture, sides in zip(batch.pixels, batch.sizes):
+        height, width = sides.tolist()
+        alone = batch._replace(pixels=picture[None, :, :height, :width], sizes=sides[None])
+        resized.append(resize_batch(alone, size))
+    return torch.cat(resized)
 
 # %% ../nbs/15_augment.ipynb #1843b4b0
 def move_batch(
