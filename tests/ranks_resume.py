@@ -66,6 +66,13 @@ def pictures(seed=0, classes=4, each=6, paths=None):
     )
 
 
+def still(seed=0):
+    "Pictures as in an evaluation, without augmentation."
+    data = pictures(seed)
+    data.transform = create_transform(False, 16)
+    return data
+
+
 def config(**changes):
     return TrainConfig(**small | changes)
 

@@ -11,14 +11,13 @@ import timm
 import torch
 from fastcore.test import test_fail as fails
 from own_things import Net
-from ranks_resume import config, pictures, small
+from ranks_resume import config, pictures, small, still
 from torch import nn
 
 from hier_nb.adapters import add_lora, layer_groups, learned_state, load_learned, lora_targets
 from hier_nb.config import TrainConfig, lr_factor, make_config
 from hier_nb.export import export_model, load_model, save_model
 from hier_nb.models import create_model, embed, merged
-from hier_nb.pictures import create_transform
 from hier_nb.trainer import Trainer
 from hier_nb.training import load_result, train, train_heads, trained_model
 
@@ -41,13 +40,6 @@ def adapted():
     return model.eval()
 
 
-def still(seed=1):
-    "Pictures as in an evaluation, without augmentation."
-    data = pictures(seed)
-    data.transform = create_transform(False, 16)
-    return data
-
-
 def run(folder=None, resume=False, **changes):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -56,7 +48,7 @@ def run(folder=None, resume=False, **changes):
             config(**settings),
             folder,
             pictures(),
-            still(),
+            still(1),
             progress=False,
             resume=resume,
         )
@@ -164,9 +156,9 @@ def test_settings_that_cannot_be(wrong, part):
 @needs_peft
 def test_files_hold_adapters_and_come_back(tmp_path):
     result = run(tmp_path, ema_decay=0.5, val_fraction=0.5, batch_size=4)
-    again = load_result(tmp_path, still())
+    again = load_result(tmp_path, still(1))
     for model in (result.model, again.model, merged(again.model)):
-        found = embed(model, still(), progress=False).points
+        found = embed(model, still(1), progress=False).points
         torch.testing.assert_close(found, result.embeddings.points, rtol=1e-4, atol=1e-5)
     assert result.chosen["recall"] and result.cost["cpu_seconds"] > 0
     from safetensors.torch import load_file
@@ -219,13 +211,13 @@ def test_a_network_of_ones_own_with_adapters(tmp_path):
 
     def run_own(model, **changes):
         passed = dict(model=model, progress=False, resume=True)
-        return train(config(**changes), tmp_path, pictures(), still(), **passed)
+        return train(config(**changes), tmp_path, pictures(), still(1), **passed)
 
     result = run_own(network(0), max_steps=3)
-    again = load_result(tmp_path, still(), network(0))
-    found = embed(again.model, still(), progress=False).points
+    again = load_result(tmp_path, still(1), network(0))
+    found = embed(again.model, still(1), progress=False).points
     torch.testing.assert_close(found, result.embeddings.points, rtol=1e-4, atol=1e-5)
-    for call in (lambda m: run_own(m), lambda m: load_result(tmp_path, still(), m)):
+    for call in (lambda m: run_own(m), lambda m: load_result(tmp_path, still(1), m)):
         with pytest.raises(ValueError, match="on a resting network with other weights"):
             call(network(1))
     assert len(run_own(network(0)).history) == 6
@@ -248,12 +240,12 @@ def test_a_pretrained_backbone_that_has_changed_since(tmp_path):
 
     weights(0)
     again(max_steps=3, precision="float64")
-    assert trained_model(tmp_path / "run") and load_result(tmp_path / "run", still())
+    assert trained_model(tmp_path / "run") and load_result(tmp_path / "run", still(1))
     assert len(again(precision="float64").history) == 6
     weights(1)
     calls = (
         lambda: again(),
-        lambda: load_result(tmp_path / "run", still()),
+        lambda: load_result(tmp_path / "run", still(1)),
         lambda: trained_model(tmp_path / "run"),
     )
     for call in calls:

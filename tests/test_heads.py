@@ -4,24 +4,17 @@ import warnings
 
 import pytest
 import torch
-from ranks_resume import config, pictures
+from ranks_resume import config, pictures, still
 
 from hier_nb import features as of_features
 from hier_nb.files import checkpoints
 from hier_nb.models import embed
-from hier_nb.pictures import create_transform
 from hier_nb.training import load_result, train
 
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("HIER_NB_CACHE", str(tmp_path_factory.mktemp("cache")))
-
-
-def still(seed=0):
-    data = pictures(seed)
-    data.transform = create_transform(False, 16)
-    return data
 
 
 def heads(folder=None, resume=False, **changes):
