@@ -8,11 +8,12 @@ DEMO_ARGS ?= recipe=emoji-demo
 GPU_ARGS ?=
 WORKERS ?= 2
 
-.PHONY: paper help env demo test slow lab prepare clean site accessible browser dist gpu gpu-wheels
+.PHONY: paper help env demo test long slow lab prepare clean site accessible browser dist gpu gpu-wheels
 
 help:
 	@echo "make demo    train HIER on real pictures, from bare machine to executed notebook; Ctrl-C saves, and once more goes on"
-	@echo "make test    all notebooks as tests, export in step, notebooks clean"
+	@echo "make test    in minutes: export in step, notebooks clean, the short notebooks and tests"
+	@echo "make long    the rest: kills, several processes, notebooks that train"
 	@echo "make lab     JupyterLab on the notebooks; start.ipynb says what to click first"
 	@echo "make site    the documentation, into _site/"
 	@echo "make paper   both studies as PDFs, into _site/ (needs chromium)"
@@ -44,11 +45,16 @@ demo: env
 	@echo "pictures:          $(DEMO)/disk.png, $(DEMO)/retrieval.png"
 	@$(BIN)/python -m json.tool $(DEMO)/result.json >/dev/null && echo "numbers:           $(DEMO)/result.json"
 
+TEST = PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/test.py --workers $(WORKERS)
+
 test: env
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/test.py --workers $(WORKERS) $(TEST_ARGS)
+	@$(TEST) --part quick
+
+long: env
+	@$(TEST) --part long
 
 slow: env
-	@$(MAKE) --no-print-directory test TEST_ARGS=--slow
+	@$(TEST) --slow
 
 # Figures in notebooks show only where their makers are trusted; whoever runs `make` here trusts this clone.
 lab: env

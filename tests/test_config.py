@@ -466,6 +466,7 @@ def test_a_notebook_is_checked_before_it_starts(tmp_path, capsys):
     ]
 
 
+@pytest.mark.long
 def test_one_sentence_from_a_real_process(tmp_path):
     done = subprocess.run(
         [
@@ -826,6 +827,7 @@ def papermill(tmp_path, *words):
     return subprocess.run(command, capture_output=True, text=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "words, part",
     [

@@ -125,6 +125,7 @@ def test_without_a_taxonomy():
     assert three.answers["hierarchy"] == "cannot be told"
 
 
+@pytest.mark.long
 def test_proxies_are_judged_by_their_trees():
     general = class_midpoints(tree, 39, 0).points[[0, 1, 5, 9, 13, 14, 18, 22, 26, 27, 31, 35]]
     good = diagnose(replace(tree, proxies=general))

@@ -12,6 +12,7 @@ def got():  # one start of the ranks, which takes longest
     return launch(ranks_resume.tensors_and_words, ranks=2)
 
 
+@pytest.mark.long
 def test_unlike_tensors_raise_one_sentence_on_all_ranks(got):
     errors = {r: unlike for r, (unlike, *_) in got.items()}
     assert errors[0][0] == errors[1][0]
@@ -65,6 +66,7 @@ def test_every_picture_is_dealt_out_once(got):
         assert rows == [list(range(n)) for n in (1, 2, 3, 7)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "function, words",
     [

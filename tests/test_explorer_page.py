@@ -15,6 +15,7 @@ def widget():
     return explore(Embeddings(Ball()(vectors), Ball()), title='a "b" <c>')
 
 
+@pytest.mark.long
 def test_without_a_kernel_it_is_a_page_in_a_frame(widget):
     shown = widget._repr_mimebundle_()
     assert set(shown) == {"text/plain", "text/html"}

@@ -21,6 +21,7 @@ def day(monkeypatch):
     return script("gpu", monkeypatch)
 
 
+@pytest.mark.long
 def test_packages_of_the_day_are_enough():
     "The GPU machine has PyTorch, timm and pytest; four wheels come along. Nothing else may be imported."
     program = """

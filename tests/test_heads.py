@@ -78,6 +78,7 @@ def test_validation_chooses_among_heads(tmp_path):
     assert result.chosen["recall"] and len(result.validation) == 2
 
 
+@pytest.mark.long
 def test_two_ranks_are_one(tmp_path):
     alone = heads(tmp_path / "one")
     with warnings.catch_warnings():

@@ -50,6 +50,27 @@ def floor_of():
     return numbers
 
 
+def becomes_a_list(lines):
+    "Lines within a paragraph that Markdown takes for a list, a quotation or a heading, for how they begin."
+    marker = re.compile(r"\s*(1[.)]|[-+*>]|#+) ")
+    special = re.compile(r"\s*(\d+[.)]|[-+*>]|#+) |\s{2}|\||```|\$\$|$")
+    code = False
+    for above, line in zip(lines, lines[1:]):
+        code ^= above.startswith("```")
+        if not code and marker.match(line) and not special.match(above):
+            yield line
+
+
+def test_no_sentence_becomes_a_list():
+    assert list(becomes_a_list(["it adds a tiny number to", "1. The third has no fault"]))
+    assert not list(becomes_a_list(["```", "a", "- b", "```", "", "- one", "- two", "as said"]))
+    for page in PAGES:
+        for cell in json.loads(page.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                found = list(becomes_a_list("".join(cell["source"]).split("\n")))
+                assert not found, f"{page.name}: {found[0]}"
+
+
 def test_floors_import_downwards():
     number, seen = floor_of(), 0
     for file in modules(root / "hier_nb"):

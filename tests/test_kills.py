@@ -18,6 +18,8 @@ from hier_nb.files import load_checkpoint
 from hier_nb.trainer import Trainer
 from hier_nb.training import load_result, train
 
+pytestmark = pytest.mark.long
+
 JOB = Path(__file__).with_name("kill_job.py")
 
 

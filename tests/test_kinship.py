@@ -50,6 +50,7 @@ def two_ranks():
     return launch(on_two_ranks, calls, ranks=2)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SOURCES)
 def test_two_ranks_ask_as_one(two_ranks, name):
     history, _, points = steps(with_kinship(name), 2)

@@ -81,6 +81,7 @@ def test_steps_do_not_repeat(tmp_path, monkeypatch, step, save):
     assert all(steps == list(range(1, 7)) for steps in curves(tmp_path).values())
 
 
+@pytest.mark.long
 def test_a_kill_leaves_no_hole(tmp_path):
     code = f"""import os, signal, torch
 torch.set_num_threads(1)

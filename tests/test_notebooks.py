@@ -71,6 +71,7 @@ def test_flood_is_cut(tmp_path):
     assert 1_000_000 < len(value[0].data["text/plain"]) < 1_000_200 and short[0].text == "short\n"
 
 
+@pytest.mark.long
 def test_flood_of_displays_is_cut(tmp_path):
     show = "from IPython.display import display\nfor n in range(5_000): display(dict(a=n))\nprint('after')"
     animated = """
@@ -90,6 +91,7 @@ for n in range(3): clear_output(wait=True); print(str(n) * 800_000)
     assert out.stat().st_size < 6_000_000
 
 
+@pytest.mark.long
 def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
     n, out = toy_notebook(tmp_path / "n.ipynb", saves, "1 / 0"), tmp_path / "out"
     with command(n, out) as p:
@@ -107,6 +109,7 @@ def test_interrupt_saves_and_says_how_to_go_on(tmp_path):
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_other_signals_save_too(tmp_path, name):
     n, out, number = (
@@ -121,6 +124,7 @@ def test_other_signals_save_too(tmp_path, name):
     assert p.returncode == 128 + number and (out / "saved").exists()
 
 
+@pytest.mark.long
 def test_second_interrupt_kills(tmp_path):
     n, out = toy_notebook(tmp_path / "n.ipynb", stubborn), tmp_path / "out"
     with command(n, out) as p:
@@ -140,6 +144,7 @@ def test_second_interrupt_kills(tmp_path):
     )
 
 
+@pytest.mark.long
 def test_interrupt_that_a_cell_swallows_ends_the_notebook(tmp_path):
     n, out = (
         toy_notebook(
@@ -167,6 +172,7 @@ def test_stop_before_the_first_cell(tmp_path):
     assert not (tmp_path / "out" / "ran").exists()
 
 
+@pytest.mark.long
 def test_unfinished_run_goes_on_by_itself(tmp_path):
     work = saves.replace(
         "try:",
@@ -196,6 +202,7 @@ def test_unfinished_run_goes_on_by_itself(tmp_path):
     assert (out / "log").read_text().endswith("done False\ndone False\n")
 
 
+@pytest.mark.long
 def test_killed_run_goes_on(tmp_path):
     n, out = (
         toy_notebook(
@@ -225,6 +232,7 @@ while not pathlib.Path(out_dir, 'enough').exists():
 """
 
 
+@pytest.mark.long
 def test_progress_in_a_terminal(tmp_path):
     n, out, (ours, theirs) = (
         toy_notebook(tmp_path / "n.ipynb", writes),
@@ -254,6 +262,7 @@ def test_progress_in_a_terminal(tmp_path):
     assert "of 8" not in said.decode() and said.decode().count("\n") < 12  # one line, rewritten
 
 
+@pytest.mark.long
 def test_progress_in_a_pipe(tmp_path):
     n, out = toy_notebook(tmp_path / "n.ipynb", writes), tmp_path / "out"
     job = """
@@ -294,6 +303,7 @@ def test_full_disk_is_a_warning(tmp_path):
     assert path.is_file()
 
 
+@pytest.mark.long
 def test_papermill_says_nothing_of_its_own(tmp_path):
     "It reads parameters less well than we do, and would warn of a second name in a line."
     n = toy_notebook(

@@ -192,6 +192,7 @@ def cut_short(path):
     path.write_bytes(path.read_bytes()[:3000])
 
 
+@pytest.mark.long
 def test_sizes_of_a_cache(photos):
     files = photos_in(photos)
     cached = cache_pictures(files, photos / "cache", 128, progress=False)
@@ -254,6 +255,7 @@ def start(photos, folder, wait):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.long
 def test_four_processes_want_one_cache(photos):
     processes = [start(photos, photos / "shared", 0.5) for _ in range(4)]
     said = [process.communicate()[0] for process in processes]
@@ -261,6 +263,7 @@ def test_four_processes_want_one_cache(photos):
     assert all(text.strip().endswith("20") for text in said), said
 
 
+@pytest.mark.long
 def test_killed_while_building(photos):
     folder = photos / "killed"
     process = start(photos, folder, 60)

@@ -71,6 +71,7 @@ def sentence(error, *parts):
 # ---- maps
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
 def test_everything_is_carried_over(space):
     is_query = torch.arange(N) < 9

@@ -217,6 +217,7 @@ def test_fingerprints():
 # One loss for each picture, weights, no label
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("make", [hier, lambda **k: HypLoss(**k), lambda **k: as_pml(HypLoss(**k))])
 def test_the_mean_of_all_is_the_loss(make):
     one, each = make(), make(reduction="none")
@@ -246,6 +247,7 @@ def test_weights():
     torch.testing.assert_close(by_call, single[:6].mean())
 
 
+@pytest.mark.long
 def test_each_embedding_has_its_own_gradient():
     "What one embedding's number says of the proxies is what weights say that leave the others out."
     each, loss = hier(reduction="none"), hier()
@@ -404,6 +406,7 @@ def test_reducers():
     pickle.loads(pickle.dumps(loss))
 
 
+@pytest.mark.long
 def test_two_ranks():
     alone, of_ranks = ranks_pml.steps(), launch(ranks_pml.steps, ranks=2)
     for here in of_ranks.values():

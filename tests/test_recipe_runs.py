@@ -78,6 +78,7 @@ def flagged(recipe):
     return pytest.param(recipe, marks=marks)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("recipe", [flagged(r) for r in recipe_names() if r != "emoji"])
 def test_two_steps(recipe, data_root):
     published = load_config(recipe)

@@ -250,6 +250,7 @@ def ranks(tmp_path_factory):
     return base, {key: (got[0][key], got[1][key]) for key in calls}
 
 
+@pytest.mark.long
 def test_only_the_main_rank_has_the_checkpoint(ranks):
     base, got = ranks
     assert (

@@ -21,6 +21,8 @@ from hier_nb.runs import (
     write_state,
 )
 
+pytestmark = pytest.mark.long
+
 waits = """
 import os, pathlib, time
 here = pathlib.Path(out_dir)
