@@ -23,6 +23,7 @@ longest = (  # ten seconds and more on two cores; `make test` leaves them to `ma
     "45_plots",
     "62_compare",
     "00_idea",
+    "33_kinship",
     "paper_figures",
 )
 

@@ -1,4 +1,4 @@
-"""The tests in two parts, which share nothing: `quick`, in minutes, and `long`: kills, several processes, notebooks that train.
+"""The tests in two parts: `quick`, in minutes, and `long`, with kills, several processes and notebooks that train.
 
 Both together: every notebook runs; package and notebooks are in step, clean, and laid out by ruff."""
 

@@ -54,6 +54,7 @@ def test_a_network_of_ones_own_begins_with_the_main_ranks_weights(ranks):
             torch.testing.assert_close(theirs[name], value, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backbone", backbones)
 def test_two_ranks_are_one(ranks, backbone):
     alone = steps(double | dict(backbone=backbone))

@@ -29,6 +29,7 @@ def test_unlike_tensors_raise_one_sentence_on_all_ranks(got):
     assert "(2, 5)" in uneven and "int64 on rank 1" in uneven_dtypes
 
 
+@pytest.mark.long
 def test_gathering_goes_on_afterwards(got):
     for (_, every, gradient, empty, turned), *_ in got.values():
         assert every == [[0.0] * 3] * 2 + [[1.0] * 3] * 2 and gradient == [[2.0] * 3] * 2

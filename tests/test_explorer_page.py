@@ -26,6 +26,7 @@ def test_without_a_kernel_it_is_a_page_in_a_frame(widget):
     assert html.unescape(page) == widget.page()
 
 
+@pytest.mark.long
 def test_the_page_is_the_file(widget, tmp_path):
     assert widget.to_html(tmp_path / "a.html").read_text(encoding="utf-8") == widget.page()
     assert "<title>a &quot;b&quot; &lt;c&gt;</title>" in widget.page()

@@ -200,6 +200,7 @@ def test_hier_in_every_space(space):
     assert (found["at_clip_radius"] > 0.9) == hard
 
 
+@pytest.mark.long
 @every_space
 def test_the_definition_and_the_fast_loss_agree_in_every_space(space):
     torch.manual_seed(1)
@@ -241,6 +242,7 @@ def test_gradient_is_that_of_finite_differences(space):
     torch.testing.assert_close(slope, measured.detach(), rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.long
 @every_space
 def test_the_loss_falls_in_every_space(space):
     torch.manual_seed(3)

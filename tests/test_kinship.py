@@ -31,6 +31,7 @@ def taken(t, n=2):
     return t
 
 
+@pytest.mark.long
 def test_a_source_draws_no_random_number_of_the_run():
     own, asked = trainer("own"), trainer("features")
     assert torch.equal(own.module.hier.proxies.weight, asked.module.hier.proxies.weight)
@@ -60,6 +61,7 @@ def test_two_ranks_ask_as_one(two_ranks, name):
     torch.testing.assert_close(points, points_there, rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["features", "memory"])
 def test_a_run_that_was_stopped_goes_on_with_the_same_kin(tmp_path, name):
     def run(folder, **changes):

@@ -201,6 +201,7 @@ def test_sizes_of_a_cache(photos):
     fails(lambda: cache_pictures(files, photos / "cache", 0), contains="short_side=0 is no size")
 
 
+@pytest.mark.long
 def test_a_damaged_cache(photos):
     cached = cache_pictures(photos_in(photos), photos / "cache", 256, progress=False)
     pixels = cached.images.folder / "pixels.bin"

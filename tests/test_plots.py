@@ -85,6 +85,7 @@ def test_everything_is_carried_over(space):
     assert torch.equal(m.home, space.pairwise_dist(e.points, e.proxies).argmin(1))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "index",
     [slice(3, 9), [5, 1], torch.tensor([5, 1]), np.arange(N) > 40, torch.arange(N) > 40, 7],

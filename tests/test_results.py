@@ -254,6 +254,7 @@ def finished(tmp_path_factory):
     return out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("resume", [False, True])
 @pytest.mark.parametrize("moves", [0, 1, 2, 3, 6, 7])
 def test_kill_while_setting_aside(tmp_path, monkeypatch, finished, moves, resume):
@@ -365,6 +366,7 @@ def test_final_save_that_fails(tmp_path, monkeypatch, capsys):
     )
 
 
+@pytest.mark.long
 def test_final_save_on_a_full_disk(tmp_path, monkeypatch):
     with small_disk(tmp_path / "disk", "50m"):
         out, real = tmp_path / "disk" / "run", hier_nb.training.evaluate

@@ -186,6 +186,7 @@ def test_fewer_steps_than_were_done_are_refused(copy):
         run(copy(to="again"), resume=True, max_steps=2)
 
 
+@pytest.mark.long
 def test_reports_from_before_training_are_of_the_untrained_network(copy):
     first, _ = run(copy(), resume=True)
     for n, spoil in enumerate((
@@ -264,6 +265,7 @@ def test_only_the_main_rank_has_the_checkpoint(ranks):
     )
 
 
+@pytest.mark.long
 def test_validation_and_averages_on_two_folders(ranks):
     main, other = ranks[1]["validated"]
     assert main == other and main[3] is not None

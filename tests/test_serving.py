@@ -332,6 +332,7 @@ json.dump([paths[distances.argmin()], distances.min()], open("nearest.json", "w"
 """
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore")
 def test_onnx_answers_without_this_library(world, tmp_path):
     "Same vector, same nearest neighbour, same distance, in a process that can import neither us nor PyTorch."

@@ -55,6 +55,7 @@ def test_a_run_in_each_space(name, tmp_path):
 SOMETIMES = ("soft ball", "flat", "clipped flat")  # they share the code of those that always run
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=[pytest.mark.slow] * (name in SOMETIMES)) for name in SPACES],
