@@ -245,14 +245,13 @@ def _run_command(command, words, obey) -> int:  # exit code
     return 0
 
 # %% ../nbs/55_commands.ipynb #7eb0217a
-import hashlib
-
 import timm
 import torch
 
 from .checks import check_count
 from .embeddings import parquet_notes
 from .export import load_model
+from .features import hash_of
 from .files import as_path, write_json
 from .layouts import pictures_below
 from .models import embed
@@ -309,7 +308,7 @@ def _open_model(path, values):
 
 def _digest_of(model, transform):
     text = f"{transform!r} {weights_digest(model)}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return hash_of(text.encode())
 
 # %% ../nbs/55_commands.ipynb #14ba240e
 _embed_names = "out size augmentation errors batch workers device progress".split()
@@ -389,10 +388,7 @@ def _device_of(values):
 
 
 def _workers_of(values):
-    workers = values.get("workers", 0)
-    if workers != "auto" and (type(workers) is not int or workers < 0):
-        raise ValueError(f"workers={workers} is no number of processes.\nPass a number, or auto.")
-    return count_workers(workers, _device_of(values))
+    return count_workers(values.get("workers", 0), _device_of(values))
 
 
 def _write_table(out, paths, vectors, stamps, about):

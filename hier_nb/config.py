@@ -26,6 +26,7 @@ from fastcore.basics import patch
 from .adapters import add_lora
 from .checks import check_ks
 from .datasets import check_settings, load_dataset
+from .distributed import count_workers
 from .embeddings import Taxonomy
 from .hierarchy import HIERLoss
 from .kinship import KinshipSettings, kinship_words
@@ -539,10 +540,7 @@ def _check_ranges(self: TrainConfig):
         value = getattr(self, name)
         if isinstance(value, (int, float)) and value < 0:
             raise ValueError(f"{name}={value} is negative.\nPass a number of at least 0.")
-    if isinstance(self.workers, str) and self.workers != "auto":
-        raise ValueError(
-            f"workers={self.workers!r} is no number of processes.\nPass a number, or 'auto'."
-        )
+    count_workers(self.workers)
 
 
 def _above_zero(name):

@@ -47,8 +47,12 @@ def count_workers(
     workers: int | str,  # a number, or "auto"
     device="cpu",  # where the network computes
 ) -> int:  # of this rank
-    "Processes that load pictures."
+    "Processes that load pictures. Raises ValueError for what is neither."
     if workers != "auto":
+        if type(workers) is not int or workers < 0:
+            raise ValueError(
+                f"workers={workers!r} is no number of processes.\nPass a number, or 'auto'."
+            )
         return workers
     if torch.device(device).type == "cpu":
         return 0

@@ -97,6 +97,11 @@ def digest(
     return h.hexdigest()
 
 
+def hash_of(data: bytes) -> str:  # 32 letters
+    "A name for what is in it."
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
 def bytes_of(tensor) -> bytes:
     "What is in a tensor, for a digest."
     return tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes()

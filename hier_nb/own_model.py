@@ -12,7 +12,7 @@ import re
 import warnings
 import torch
 from torch import Tensor, nn
-from .features import bytes_of
+from .features import bytes_of, hash_of
 from .models import EmbeddingModel, Head
 from .spaces import Ball, Space, as_space
 
@@ -143,8 +143,8 @@ def describe_model(model: nn.Module) -> dict:  # of plain values
     return dict(
         kind=type(model).__name__,
         tensors=len(tensors),
-        shapes=_hash("\n".join(sorted(shapes)).encode()),
-        written=_hash(written.encode()),
+        shapes=hash_of("\n".join(sorted(shapes)).encode()),
+        written=hash_of(written.encode()),
     )
 
 
@@ -159,10 +159,6 @@ def tensors_digest(tensors: dict) -> str:  # 32 letters
         h.update(f"{name}\0".encode())
         h.update(bytes_of(tensor))
     return h.hexdigest()
-
-
-def _hash(data):
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 # %% ../nbs/23_own_model.ipynb #f3cd0580
 def fresh(

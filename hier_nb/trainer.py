@@ -46,7 +46,7 @@ from hier_nb.distributed import (
     world_size,
 )
 from .embeddings import Embeddings
-from .features import find_features, keep_features, of_features
+from .features import find_features, hash_of, keep_features, of_features
 from .files import load_checkpoint, save_checkpoint, write_json
 from .hierarchy import HIERLoss
 from .kinship import create_kinship, join_classes
@@ -1267,9 +1267,9 @@ def describe_training_set(train_set) -> dict:
     return dict(
         pictures=len(labels),
         classes=len(names),
-        labels=_hash(labels.long().numpy().tobytes()),
-        class_names=_hash("\0".join(names).encode()),
-        paths=_hash("\0".join(paths).encode("utf-8", "surrogateescape"))
+        labels=hash_of(labels.long().numpy().tobytes()),
+        class_names=hash_of("\0".join(names).encode()),
+        paths=hash_of("\0".join(paths).encode("utf-8", "surrogateescape"))
         if len(paths) == len(labels)
         else None,
     )
@@ -1280,10 +1280,6 @@ def _paths_below_their_root(train_set):
     paths = [str(path).replace("\\", "/") for path in getattr(train_set, "paths", None) or []]
     root = os.path.commonprefix(paths).rpartition("/")[0] if paths else ""
     return [path[len(root) :] for path in paths]
-
-
-def _hash(data):
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 # %% ../nbs/53_trainer.ipynb #d05db109
 _stays = {  # why -> settings that a run cannot change in the middle

@@ -247,7 +247,7 @@ def test_wrong_words(world, capsys, tmp_path):
     assert "another model" in fails(capsys, embed_cli, *words_of(world, table)[:3], "size=32")
     for wrong in ("workers=many", "workers=-1", "workers=1.5", "device=abacus"):
         said = fails(capsys, embed_cli, *words_of(world, tmp_path / "t.parquet", wrong))
-        assert wrong in said
+        assert wrong in said.replace("'", "")
     assert embed_cli(words_of(world, tmp_path / "t.parquet", "workers=auto")) == 0
     capsys.readouterr()
     assert "too little" in fails(capsys, search_cli, table)
