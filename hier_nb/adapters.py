@@ -69,8 +69,7 @@ def add_lora(
     model: EmbeddingModel,  # is changed in place
     rank: int = 8,  # r, columns of B and rows of A
     alpha: float = 16.0,  # α; what an adapter says is multiplied with α/r
-    targets: str
-    | None = None,  # last parts of layers' names, e.g. "qkv proj"; None: all linear layers
+    targets: str | None = None,  # last parts of layers' names, e.g. "qkv proj"; None: all
 ) -> EmbeddingModel:  # the same model
     """Put adapters beside a backbone's linear layers and let all else of it rest; the head learns as before.
 
@@ -132,7 +131,7 @@ def layer_groups(
         return [(1.0, learning)]
     from timm.optim import param_groups_layer_decay
 
-    # Halved from layer to layer, a rate says how far down it is. The order is the same for every decay.
+    # With a decay of one half, a group's factor says how many layers down it is.
     groups = param_groups_layer_decay(backbone, weight_decay_exclude_1d=False, layer_decay=0.5)
     by_depth = sorted(groups, key=lambda group: -group["lr_scale"])
     if len(by_depth) == 1 and not hasattr(backbone, "group_matcher"):

@@ -359,9 +359,7 @@ class Diagnosis:
 
     about: dict  # points, drawn_from, classes, space, levels, k, seed
     hierarchy: dict  # name -> Measured, beside shuffled taxonomies; empty without a taxonomy
-    shape: (
-        dict  # name -> Measured, class midpoints beside Gaussian clouds; empty for fewer than four
-    )
+    shape: dict  # name -> Measured, beside Gaussian clouds; empty for fewer than four classes
     local: dict  # level, fine to coarse -> Measured
     here: dict  # name -> score of these embeddings
     one_radius: Elsewhere | None  # None where there is no radius

@@ -615,8 +615,7 @@ def load_hub(
     transform=None,  # uint8 (3, H, W) -> tensor, see `create_transform`
     *,
     x: str | None = None,  # column that the network sees; None: found
-    y: str
-    | None = None,  # columns of the classes, coarse to fine, e.g. "category,product"; None: found
+    y: str | None = None,  # columns of the class, coarse to fine, e.g. "kind,product"; None: found
     part: str | None = None,  # of the dataset's own parts, e.g. "train"; None: all
     train_fraction: float = 0.5,  # of the classes
     seed: int = 0,  # of the random split of classes

@@ -149,7 +149,7 @@ def describe_model(model: nn.Module) -> dict:  # of plain values
 
 
 def weights_digest(model: nn.Module) -> str:  # 32 letters
-    "Of all values."
+    "One hash of all weights."
     return tensors_digest(model.state_dict())
 
 

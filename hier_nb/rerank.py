@@ -65,7 +65,7 @@ def _table(rows, columns, n, value=1.0):  # (N,), (N, k) -> sparse (n, n)
 
 @patch
 def _completed(self: Reranker, groups):
-    "Groups (Q, N) with the groups of those members who have two thirds of theirs in common with it."
+    "Groups (Q, N), joined by the group of each member that has two thirds of it in here already."
     sizes = np.asarray(self.both_half.sum(axis=1)).ravel()
     shared = (groups @ self.both_half.T).multiply(groups).tocoo()
     bring = shared.data >= 2 / 3 * sizes[shared.coords[1]] - 1e-6
