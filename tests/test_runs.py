@@ -210,6 +210,7 @@ def test_a_late_run_goes_on_next_time(tmp_path):
     assert s["state"] == "done" and s["error"] is None and not s["late"] and s["attempts"] == 2
 
 
+@pytest.mark.slow
 def test_a_late_run_frees_its_slot(tmp_path):
     "Functions too, whether they obey the interrupt or not; none is tried again, and the run behind them is done."
     code = f"""
@@ -245,6 +246,7 @@ def test_no_time(tmp_path, bad):
         run_grid(lambda: None, {}, tmp_path / "grid", time_limit=bad)
 
 
+@pytest.mark.slow
 def test_time_limit_of_the_command(tmp_path, capsys):
     (tmp_path / "g.yaml").write_text("x: 1")
     n = toy_notebook(tmp_path / "n.ipynb", "import time; time.sleep(3600)")
@@ -434,6 +436,7 @@ def test_progress_that_lacks_numbers(tmp_path):
         assert grid_table(tmp_path / str(n)).state[0] == "done"
 
 
+@pytest.mark.slow
 def test_home_folder(tmp_path):
     toy_notebook(tmp_path / "n.ipynb", "open(out_dir + '/said', 'w').write(str(x))")
     (tmp_path / "g.yaml").write_text("x: 5")
