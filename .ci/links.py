@@ -1,4 +1,4 @@
-"Every link and picture of the built site: does it lead somewhere? Links to headings, as JupyterLab and pages want them."
+"Links of the built site: does each lead somewhere? Links to headings, as JupyterLab and pages want them."
 
 import re
 from html.parser import HTMLParser
