@@ -137,3 +137,13 @@ def test_a_page_has_places_of_its_own():
     text = "[a](x.ipynb#The-same,-fast) [b](https://x.org/#A) [c](#A)"
     said = links.to_places(text, lambda words: words.lower())
     assert said == "[a](x.ipynb#the same, fast) [b](https://x.org/#A) [c](#a)"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda f: f.stem)
+def test_drawings_fit_jupyterlab(notebook):
+    "It does not scale an SVG; beside its list of files a window of 1440 px leaves about 1000."
+    for cell in cells(notebook):
+        for output in cell.get("outputs", []):
+            drawing = "".join(output.get("data", {}).get("image/svg+xml", ""))
+            width = re.search(r'<svg[^>]* width="([\d.]+)pt"', drawing)
+            assert not width or float(width[1]) * 4 / 3 <= 1000, f"{width[0]}: a smaller figsize"
