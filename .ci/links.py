@@ -1,7 +1,26 @@
-"Every link and picture of the built site: does it lead somewhere?"
+"Links of the built site: does each lead somewhere? Links to headings, as JupyterLab and pages want them."
 
+import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
+
+
+to_heading = re.compile(r"\]\(((?!https?:)[^)\s:#]*)#([^)\s]+)\)")
+
+
+def jupyter_id(heading):
+    "The place of a heading in JupyterLab, which keeps capitals and commas; a page of the site has neither."
+    return re.sub(r"[`*]", "", heading).strip().replace(" ", "-")
+
+
+def to_places(text, page_id):
+    "Markdown whose links to headings are those of a page; page_id: from a heading's words to its place."
+
+    def place(link):
+        path, fragment = link.groups()
+        return f"]({path}#{page_id(unquote(fragment).replace('-', ' '))})"
+
+    return to_heading.sub(place, text)
 
 
 class Links(HTMLParser):
@@ -48,6 +67,6 @@ def broken(pages, file, link):
         goal = goal / "index.html"
     if not goal.exists():
         return " (no such page)"
-    if url.path and url.fragment and goal in pages:
+    if url.fragment and goal in pages:
         return None if unquote(url.fragment) in pages[goal].ids else " (no such place)"
     return None

@@ -17,6 +17,7 @@ import tools
 import yaml
 from nbdev.serve import proc_nbs
 from smalldocs import layout
+from smalldocs.markdown import pandoc_id
 from smalldocs.site import build
 
 root = Path(__file__).resolve().parent.parent
@@ -78,6 +79,8 @@ def dress(notebook, name, works):
     for cell in cells:
         if cell["cell_type"] == "code":
             caption(cell)
+        elif cell["cell_type"] == "markdown":
+            cell["source"] = links.to_places(source(cell), pandoc_id)
     if name != "index.ipynb":
         bibliography.cite(cells, works, name)
         first_text = next(n for n, cell in enumerate(cells) if cell["cell_type"] != "raw")

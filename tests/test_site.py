@@ -109,3 +109,41 @@ def test_the_first_pages_table_is_that_of_the_runs():
         rows = [row for row in runs if row["hier_kinship"] == kinship and not row["loss"]]
         line = " | ".join(shown(rows, measure) for measure in measures)
         assert f"| {line} |" in readme, kinship
+
+
+def headings(notebook):
+    written = ["".join(c["source"]) for c in cells(notebook) if c["cell_type"] == "markdown"]
+    return re.findall(r"^#{1,6} +(.+)$", "\n".join(written), re.M)
+
+
+def test_links_to_headings_are_those_of_jupyterlab():
+    "It finds a heading by its words as they stand, with hyphens: #The-same,-fast. The site's page gets its own."
+    import links
+
+    ids = {file.resolve(): {links.jupyter_id(h) for h in headings(file)} for file in NOTEBOOKS}
+    lost = []
+    for file in NOTEBOOKS:
+        written = ["".join(c["source"]) for c in cells(file) if c["cell_type"] == "markdown"]
+        for path, fragment in links.to_heading.findall("\n".join(written)):
+            goal = (file.parent / path if path else file).resolve()
+            if goal in ids and fragment not in ids[goal]:
+                lost.append(f"{file.name}: {path}#{fragment}")
+    assert not lost, f"no such heading, letter by letter: {lost}"
+
+
+def test_a_page_has_places_of_its_own():
+    import links
+
+    text = "[a](x.ipynb#The-same,-fast) [b](https://x.org/#A) [c](#A)"
+    said = links.to_places(text, lambda words: words.lower())
+    assert said == "[a](x.ipynb#the same, fast) [b](https://x.org/#A) [c](#a)"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda f: f.stem)
+def test_drawings_fit_jupyterlab(notebook):
+    "It does not scale an SVG; beside its list of files a window of 1440 px leaves about 1000."
+    for cell in cells(notebook):
+        for output in cell.get("outputs", []):
+            drawing = "".join(output.get("data", {}).get("image/svg+xml", ""))
+            width = re.search(r'<svg[^>]* width="([\d.]+)pt"', drawing)
+            assert not width or float(width[1]) * 4 / 3 <= 1000, f"{width[0]}: a smaller figsize"
