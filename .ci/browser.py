@@ -471,6 +471,7 @@ def cut_the_tree(disk, check):
         f"a lower cut makes more clusters: {counts}",
         counts == sorted(counts) and counts[0] < counts[2],
     )
+    slide_the_cut(page, check)
     box = page.locator(".hx-tree").bounding_box()
     at = page.evaluate("document.querySelector('.hx').explorer.cutX()")
     page.mouse.move(box["x"] + at, box["y"] + 60)
@@ -487,6 +488,33 @@ def cut_the_tree(disk, check):
     page.locator(".hx-card .hx-crumb").first.click()
     time.sleep(0.8)
     check("a card shows its cluster", disk.state["marked"] > 0 and disk.state["tab"] == "details")
+
+
+def slide_the_cut(page, check):
+    "The panel is made anew at every step of the slider, which must stay in the hand."
+    slider = page.locator(".hx-cut")
+    value = "Number(document.querySelector('.hx-cut').value)"
+    step = float(page.get_attribute(".hx-cut", "step"))
+    before = page.evaluate(value)
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    check("the slider takes key after key", page.evaluate(value) > before + 2.5 * step)
+    box = slider.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.5 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.3 * box["width"], y, steps=6)
+    page.mouse.move(box["x"] + 0.2 * box["width"], y, steps=6)
+    page.mouse.up()
+    low, high = (float(page.get_attribute(".hx-cut", end)) for end in ("min", "max"))
+    part = (page.evaluate(value) - low) / (high - low)
+    check(f"and follows the mouse all the way: {part:.2f}", 0.1 < part < 0.27)
+    page.evaluate(
+        "value => { const slider = document.querySelector('.hx-cut'); slider.value = value;"
+        " slider.dispatchEvent(new Event('input')) }",
+        before,
+    )
 
 
 def walk_the_tree(disk, check):

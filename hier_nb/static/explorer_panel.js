@@ -139,6 +139,36 @@ export function createButton(name, title, onclick) {
   );
 }
 
+// What a hand or the keyboard is using stays in its hold: a slider is not taken out while it is dragged, and what
+// comes in the place of another control has the focus that it had.
+function replaceAll(panel, children) {
+  const held = panel.querySelector("input:focus, select:focus");
+  const fresh = element("div", {}, ...children);
+  const number = held && alike(panel, held).indexOf(held);
+  const twin = held && alike(fresh, held)[number];
+  if (!twin || !held.matches(".hx-cut")) panel.replaceChildren(...fresh.childNodes);
+  else replaceAround(panel, fresh, held, twin);
+  if (twin && !held.isConnected) twin.focus({ preventScroll: true });
+}
+
+function alike(parent, one) {
+  const name = (control) => control.tagName + control.className + control.getAttribute("aria-label");
+  return [...parent.querySelectorAll("*")].filter((control) => name(control) === name(one));
+}
+
+// The children of `fresh` in the place of the parent's, but for `held`, which stays where `twin` would come.
+function replaceAround(parent, fresh, held, twin) {
+  const kept = [...parent.children].find((child) => child.contains(held));
+  const goes = [...fresh.children].find((child) => child.contains(twin));
+  if (kept !== held) replaceAround(kept, goes, held, twin);
+  else for (const name of ["min", "max", "step", "value"]) held[name] = twin[name];
+  const nodes = [...fresh.childNodes];
+  const at = nodes.indexOf(goes);
+  for (const child of [...parent.childNodes]) if (child !== kept) child.remove();
+  kept.before(...nodes.slice(0, at));
+  kept.after(...nodes.slice(at + 1));
+}
+
 // What the panel and the tip show; `actions` are the explorer's.
 export class Panel {
   constructor(page, state, atlas, actions) {
@@ -163,7 +193,7 @@ export class Panel {
   refresh() {
     const children = this.tab === "details" ? this[this.shown](...this.values) : this[this.tab]();
     const scrolled = this.page.panel.scrollTop;
-    this.page.panel.replaceChildren(...children.filter((child) => child != null));
+    replaceAll(this.page.panel, children.filter((child) => child != null));
     if (this.lastTab === this.tab) this.page.panel.scrollTop = scrolled;
     this.lastTab = this.tab;
     for (const button of this.page.side.querySelectorAll(".hx-tab"))
