@@ -754,6 +754,13 @@ def features_everywhere(
     return found
 
 # %% ../nbs/53_trainer.ipynb #2e0c62f6
+@torch.no_grad()
+def embeddings_of_features(model, features: Tensor, labels, dataset) -> Embeddings:
+    "The same pictures need only the head."
+    points = model.head(features.to(next(model.parameters()))).float().cpu()
+    return Embeddings(points, model.space, labels, dataset=dataset)
+
+
 def class_joins(means: Tensor, space) -> list[tuple[int, int]]:
     "Average linkage of classes, given as vectors (C, D) that become points of a space."
     if len(means) < 2:
@@ -820,8 +827,7 @@ def _look_at(self: Trainer, train_set) -> Embeddings:
     features = broadcast_from_main(lambda: find_features(self.model, pictures))
     if features is None:
         return embed_everywhere(self.model, pictures, self.config, progress=False)
-    points = self.model.head(features.to(next(self.model.parameters())))
-    return Embeddings(points.float().cpu(), self.space.fixed(), train_set.labels, dataset=pictures)
+    return embeddings_of_features(self.model, features, train_set.labels, pictures)
 
 
 @patch

@@ -48,6 +48,7 @@ from hier_nb.trainer import (
     configured_model,
     describe_training_set,
     embed_everywhere,
+    embeddings_of_features,
     features_everywhere,
     own_model,
     own_with_head,
@@ -848,20 +849,14 @@ def _reports_before(trainer, train_set, eval_set, run):  # -> of raw features, o
     config = trainer.config
     model = _untrained(trainer) if resumed else trainer.model
     raw, features = evaluate(model, eval_set, config, raw_features=True, progress=run.progress)
-    before = _report(_embeddings_of_features(model, features), config)
+    e = embeddings_of_features(model, features.points, features.labels, features.dataset)
+    before = _report(e, config)
     if not resumed:
         trainer.start_proxies(train_set)
     if trainer.out_dir and is_main():
         start = [raw, before, describe_training_set(eval_set)]
         write_json(trainer.out_dir / "start.json", start)
     return raw, before
-
-
-@torch.no_grad()
-def _embeddings_of_features(model, features):
-    "The same pictures need only the head."
-    points = model.head(features.points.to(next(model.parameters()))).float().cpu()
-    return Embeddings(points, model.space, features.labels, dataset=features.dataset)
 
 
 def _untrained(trainer):

@@ -16,14 +16,11 @@ def pytest_configure(config):
     )
     config.addinivalue_line("markers", "gpu: what a GPU changes; `make gpu` runs it")
     torch.set_num_threads(1)
-    for name in (
-        signal.SIGINT,
-        signal.SIGHUP,
-    ):  # ignored after `&` or nohup, and then in every child
+    # Ignored after `&` or nohup, and then in every child.
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    for name, handler in usual.items():
         if signal.getsignal(name) is signal.SIG_IGN:
-            signal.signal(name, signal.SIG_DFL)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.signal(name, handler)
 
 
 def pytest_collection_modifyitems(config, items):
