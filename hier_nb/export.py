@@ -11,7 +11,6 @@ import os
 import tempfile
 from pathlib import Path
 import torch
-from .checks import require
 from .files import as_path, to_json
 from hier_nb.models import (
     EmbeddingModel,
@@ -21,6 +20,7 @@ from hier_nb.models import (
     read_weights,
     weights_info,
 )
+from .packages import require
 from .spaces import Ball, Space, check_same_space, space_from_dict
 
 # %% ../nbs/21_export.ipynb #ff8134bb

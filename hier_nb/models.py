@@ -16,8 +16,8 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 import torch
 from torch import Tensor, nn
-from .checks import require
 from .embeddings import Embeddings
+from .packages import require
 from .spaces import Ball, Space, Sphere, as_space
 
 # %% ../nbs/20_models.ipynb #41aff6d0

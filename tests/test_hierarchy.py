@@ -321,6 +321,7 @@ NOT_FOR_A_LOSS = "pandas sklearn matplotlib pytorch_metric_learning scipy networ
         ("hierarchy", NOT_FOR_A_LOSS),
         ("losses", NOT_FOR_A_LOSS),
         ("all", "timm torchvision torch._dynamo pandas sklearn papermill umap ray"),
+        ("runs", "torch numpy pandas papermill ray"),
     ],
 )
 def test_what_an_import_loads(module, heavy):
