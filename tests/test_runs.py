@@ -3,11 +3,13 @@
 import json, math, os, subprocess, sys, threading, time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 import psutil, pytest
 from filelock import FileLock
 from toy_notebooks import patience, stubborn, toy_notebook, until
 from hier_nb.files import write_json
 from hier_nb.runs import (
+    _running_ray,
     cancel,
     cancel_run,
     create_run,
@@ -548,38 +550,58 @@ def test_a_folder_that_is_none(tmp_path):
 # a driver
 
 
-def test_second_driver_is_refused(tmp_path):
-    "In a process of its own; the first goes on."
-    n, out = toy_notebook(tmp_path / "n.ipynb", waits), tmp_path / "grid"
-    with driver(n, dict(x=[1]), out) as first:
-        until(lambda: list(out.glob("*/begun")))
+@pytest.fixture(scope="module")
+def two_runs(tmp_path_factory):
+    "Two runs at work; a second driver wants their folder; one of the two is cancelled, the other ends."
+    here = tmp_path_factory.mktemp("two")
+    n, out = toy_notebook(here / "n.ipynb", waits), here / "grid"
+    with driver(n, dict(x=[7, 8]), out) as first:
+        until(lambda: len(list(out.glob("*/begun"))) == 2)
         with driver(n, dict(x=[2]), out) as second:
             said = second.communicate(timeout=patience)[0]
-        assert "Another driver works in" in said and f"pid {first.pid}" in said
-        (out / "go").touch()
-        first.communicate(timeout=patience)
-    assert grid_table(out).state.tolist() == ["done"] and states(out) == ["done"]
-
-
-def test_one_of_two_is_cancelled(tmp_path):
-    "It saves, and asked for again it goes on."
-    n, out = toy_notebook(tmp_path / "n.ipynb", waits), tmp_path / "grid"
-    with driver(n, dict(x=[7, 8]), out) as p:
-        until(lambda: len(list(out.glob("*/begun"))) == 2)
-        seven, eight = grid_table(out).run
-        assert cancel(out, eight) == [eight]
+        eight = grid_table(out).run[1]
+        asked = cancel(out, eight)
         until(lambda: read_state(out / eight).get("state") == "cancelled")
         (out / "go").touch()
-        p.communicate(timeout=patience)
-    assert grid_table(out).state.tolist() == ["done", "cancelled"]
-    t = run_grid(n, dict(x=[7, 8]), out, cpus=2, progress=False)
+        first.communicate(timeout=patience)
+    at_the_end = grid_table(out).state.tolist()
+    return SimpleNamespace(
+        notebook=n,
+        out=out,
+        first_pid=first.pid,
+        said=said,
+        asked=[asked, [eight]],
+        at_the_end=at_the_end,
+    )
+
+
+@pytest.fixture(scope="module")
+def running_ray():
+    "Ray, for all calls in this process."
+    with _running_ray(None, gpus=None, cpus=2):
+        yield
+
+
+def test_second_driver_is_refused(two_runs):
+    "In a process of its own; the first goes on."
+    assert (
+        "Another driver works in" in two_runs.said and f"pid {two_runs.first_pid}" in two_runs.said
+    )
+    assert two_runs.at_the_end[0] == "done" and len(states(two_runs.out)) == 2
+
+
+def test_one_of_two_is_cancelled(two_runs, running_ray):
+    "It saves, and asked for again it goes on."
+    asked, eight = two_runs.asked
+    assert asked == eight and two_runs.at_the_end == ["done", "cancelled"]
+    t = run_grid(two_runs.notebook, dict(x=[7, 8]), two_runs.out, progress=False)
     assert t.state.tolist() == ["done", "done"] and t.attempts.tolist() == [1, 2]
 
 
 # any name of the configuration
 
 
-def test_a_grid_may_set_any_name_of_the_configuration(tmp_path):
+def test_a_grid_may_set_any_name_of_the_configuration(tmp_path, running_ray):
     "A notebook with a parameter `recipe` need not list them, and they are checked in each run."
     n = toy_notebook(
         tmp_path / "n.ipynb",
@@ -587,7 +609,7 @@ def test_a_grid_may_set_any_name_of_the_configuration(tmp_path):
         parameters="recipe = 'emoji'\nout_dir = None",
     )
     out = tmp_path / "grid"
-    t = run_grid(n, dict(batch_size=64, lr=["2e-3"]), out, cpus=1, progress=False)
+    t = run_grid(n, dict(batch_size=64, lr=["2e-3"]), out, progress=False)
     assert t.state.tolist() == ["done"], t.error.tolist()
     assert next(out.glob("*/said")).read_text() == "64 0.002"
     assert run_parameters(out / t.run[0]) == dict(batch_size=64, lr="2e-3")
