@@ -14,6 +14,7 @@ import re
 import tempfile
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import current_process
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
@@ -220,7 +221,8 @@ class _Rendered(Dataset):
 def _write_images(drawings, size, path):
     shape = (len(drawings), size, size, 3)
     images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
-    workers = min(8, torch.get_num_threads())
+    alone = current_process().daemon  # such a process may start no others
+    workers = 0 if alone else min(8, torch.get_num_threads())
     batches = DataLoader(_Rendered(drawings, size), 64, num_workers=workers, collate_fn=np.stack)
     what = f"rendering {size} px"
     with tqdm(total=len(drawings), desc=what, unit="picture", leave=False) as bar:
