@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
-from .checks import check_labels, check_mask, require
+from .checks import check_labels, check_mask, count_of, require
 from .embeddings import Taxonomy
 
 # %% ../nbs/10_pictures.ipynb #d9aeaba9
@@ -110,7 +110,9 @@ class ImageDataset(Dataset):
 
     def __repr__(self):
         name = self.name or "pictures"
-        return f"{name}/{self.split}: {len(self)} pictures of {len(self.class_names)} classes"
+        pictures = count_of(len(self), "picture", "pictures")
+        classes = count_of(len(self.class_names), "class", "classes")
+        return f"{name}/{self.split}: {pictures} of {classes}"
 
 # %% ../nbs/10_pictures.ipynb #eb398cc1
 class Rows:
