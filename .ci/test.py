@@ -10,8 +10,7 @@ from longest_first import longest
 
 root = Path(__file__).resolve().parent.parent
 nbs = root / "nbs"
-skipped = r"^([_.]|(train|run|emoji|compare)\.ipynb$)"  # notebooks that train, or that read what was trained
-long_notebooks = rf"^({'|'.join(longest)})\.ipynb$"
+templates = ("train", "run", "emoji", "compare")  # they train, or read what was trained
 failures = []  # (name, last lines of what it said), shown again below the list of all tests
 
 
@@ -32,15 +31,24 @@ def share_cores(workers):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
-def of_part(name, part):  # of a notebook: whether it is executed
-    if re.match(skipped, name):
-        return False
-    return part == "all" or bool(re.match(long_notebooks, name)) == (part == "long")
+def chosen(part):
+    "The notebooks that are executed, in the order of their paths."
+    of_part = {"quick": lambda stem: stem not in longest, "long": lambda stem: stem in longest}
+    wanted = of_part.get(part, lambda stem: True)
+    paths = sorted(file.relative_to(nbs) for file in nbs.rglob("*.ipynb"))
+    return [
+        path
+        for path in paths
+        if not any(name.startswith((".", "_")) for name in path.parts)
+        and path.stem not in templates
+        and wanted(path.stem)
+    ]
 
 
 def notebooks(args):
     "Each notebook is one test, executed from its first cell to its last."
-    quick = args.part == "quick"
+    names = chosen(args.part)
+    stems = "|".join(re.escape(path.stem) for path in names)
     p = run(
         sys.executable,
         str(root / ".ci" / "longest_first.py"),
@@ -50,16 +58,10 @@ def notebooks(args):
         "--timing",
         "--cell-timeout",
         "3600",  # seconds: nothing depends on the clock
-        "--skip-file-re",
-        rf"{skipped}|{long_notebooks}" if quick else skipped,
-        *(["--file-re", long_notebooks] if args.part == "long" else []),
+        "--file-re",
+        rf"^({stems})\.ipynb$",
         *(["--flags", "slow"] if args.slow else []),
     )
-    names = [
-        f.relative_to(nbs)
-        for f in sorted(nbs.rglob("*.ipynb"))
-        if not re.search(r"(^|/)[_.]", str(f.relative_to(nbs))) and of_part(f.name, args.part)
-    ]
     failed = {
         word
         for word in p.stdout.partition("Tests Failed On The Following Notebooks:")[2].split()

@@ -13,8 +13,8 @@ from contextlib import suppress
 import torch
 from torch import Tensor, nn
 
-from .checks import require
 from .models import EmbeddingModel
+from .packages import require
 
 # %% ../nbs/23_adapters.ipynb #83d38ab8
 def lora_targets(

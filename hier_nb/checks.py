@@ -6,7 +6,6 @@
 __all__ = []
 
 # %% ../nbs/04_checks.ipynb #0fd3b174
-import importlib
 import numpy as np
 import torch
 from torch import Tensor
@@ -314,20 +313,3 @@ def check_values(
             f"{name} holds an infinity at place {place}.\nPass numbers, or NaN where there is none."
         )
     return values
-
-# %% ../nbs/04_checks.ipynb #cd186dce
-def require(
-    module: str,  # what is imported, e.g. "umap"
-    *,
-    extra: str | None,  # the extra of hier_nb that brings it, e.g. "plots"; None: no extra does
-    pip: str | None = None,  # its name on PyPI, where that is another
-):
-    "An optional package, imported now; ImportError with the remedy when it is not installed."
-    try:
-        return importlib.import_module(module)
-    except ModuleNotFoundError as e:
-        if e.name is None or e.name.split(".")[0] != module.split(".")[0]:
-            raise  # it is there, and something that it needs is not
-        package = pip or module
-        wanted = package if extra is None else f"'hier_nb[{extra}]'"
-        raise ImportError(f"{package} is missing.\nRun `pip install {wanted}`.") from None

@@ -245,7 +245,6 @@ def _run_command(command, words, obey) -> int:  # exit code
     return 0
 
 # %% ../nbs/55_commands.ipynb #7eb0217a
-import timm
 import torch
 
 from .checks import check_count
@@ -254,7 +253,7 @@ from .export import load_model
 from .features import hash_of
 from .files import as_path, write_json
 from .layouts import pictures_below
-from .models import embed
+from .models import embed, weights_info
 from .own_model import weights_digest
 from .pictures import ImageDataset, ImageFiles, create_transform
 from .rerank import Reranker
@@ -290,7 +289,7 @@ def _open_model(path, values):
     folder = as_path(path)
     if (folder / "config.json").is_file():
         model = load_model(folder)
-        about = timm.get_pretrained_cfg(model.config["name"])
+        about = weights_info(model.config["name"])
         size = check_count("size", values.get("size", 224))
         augmentation = str(values.get("augmentation", "crop"))
         return model, create_transform(False, size, about.mean, about.std, augmentation)

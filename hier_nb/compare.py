@@ -9,12 +9,12 @@ __all__ = ['collect', 'summarize', 'paired_differences', 'plot_differences', 'sa
 import functools, json, math
 from pathlib import Path
 import numpy as np
-from .checks import require
 from .config import TrainConfig, make_config
 from .embeddings import Embeddings
 from .files import as_path, write_atomic, write_json
 from .metrics import hierarchy_report
 from .notebooks import nearest
+from .packages import require
 from .retrieval import query_scores
 from .runs import finished_runs, run_parameters
 from .training import load_split

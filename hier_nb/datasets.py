@@ -10,9 +10,8 @@ import difflib
 import inspect
 import sys
 import warnings
-from .checks import require
 from .emoji import load_emoji, load_openmoji
-from .packages import cache_dir
+from .packages import cache_dir, require
 from .layouts import check_sizes, load_cars, load_cub, load_folder, load_inshop, load_sop
 from .own_data import load_hub
 from .pictures import ImageDataset, cache_pictures, find_unreadable

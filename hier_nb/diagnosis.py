@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 import torch
 from torch import Tensor
-from .checks import check_ks, dense_labels, require
+from .checks import check_ks, dense_labels
 from .embeddings import Embeddings, Taxonomy
 from .files import as_path
 from .geometry import wide
@@ -25,6 +25,7 @@ from hier_nb.metrics import (
     taxonomy_height,
     with_path,
 )
+from .packages import require
 from hier_nb.retrieval import (
     Search,
     average_linkage,

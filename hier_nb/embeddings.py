@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from fastcore.basics import patch
-from .checks import check_embeddings, check_labels, check_mask, count_of, require
+from .checks import check_embeddings, check_labels, check_mask, count_of
 from .files import as_path, to_json, write_atomic, write_tensors
 from .neighbors import Index
+from .packages import require
 from .spaces import Space, Sphere, as_space, check_same_space, space_from_dict
 
 # %% ../nbs/06_embeddings.ipynb #45eb89cd

@@ -22,9 +22,8 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
-from .checks import require
 from .embeddings import Taxonomy
-from .packages import Package, cache_dir, fetch_package, move_into_place
+from .packages import Package, cache_dir, fetch_package, move_into_place, require
 from .pictures import ImageDataset, Rows
 
 # %% ../nbs/12_emoji.ipynb #266c24c3

@@ -21,7 +21,7 @@ import torch
 from fastcore.basics import patch
 from torch import Tensor
 import hier_nb
-from .checks import require
+from .packages import renderer_source, require
 
 require("anywidget", extra="explorer")
 import anywidget
@@ -29,7 +29,6 @@ import traitlets
 from .embeddings import Embeddings
 from .files import write_atomic
 from .live import frame, has_kernel, join_modules, read_static
-from .packages import renderer_source
 from .pictures import read_image
 from .scene import Scene, Shown, as_webp, build_scene, open_embeddings, small_picture
 from .spaces import check_same_space

@@ -10,11 +10,17 @@ import json
 import os
 import tempfile
 from pathlib import Path
-import timm
 import torch
-from .checks import require
 from .files import as_path, to_json
-from .models import EmbeddingModel, create_model, load_weights, merged, read_weights
+from hier_nb.models import (
+    EmbeddingModel,
+    create_model,
+    load_weights,
+    merged,
+    read_weights,
+    weights_info,
+)
+from .packages import require
 from .spaces import Ball, Space, check_same_space, space_from_dict
 
 # %% ../nbs/21_export.ipynb #ff8134bb
@@ -49,7 +55,7 @@ def model_card(
     return _card.format(
         name=name,
         notes=notes,
-        licence=timm.get_pretrained_cfg(name).license or "not stated",
+        licence=weights_info(name).license or "not stated",
         embeddings="the backbone's features" if dim is None else f"{dim} dimensions",
         space=model.space.fixed(),
         measured=f"| measured | |\n|---|---|\n{rows}\n" if rows else "",
@@ -185,7 +191,7 @@ def _to_onnx(model, images, path):
 # %% ../nbs/21_export.ipynb #96078f21
 def _about_graph(model, images):
     name = getattr(model, "config", {}).get("name", "")
-    about = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    about = weights_info(name)
     normalize = {} if about is None else dict(mean=about.mean, std=about.std)
     return dict(space=model.space.to_dict(), size=images.shape[-1], **normalize)
 

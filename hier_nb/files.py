@@ -8,11 +8,7 @@ __all__ = ['save_checkpoint', 'checkpoints', 'read_checkpoint', 'load_checkpoint
 # %% ../nbs/03_files.ipynb #b7659fa1
 import hashlib, json, math, os, re, shutil, tempfile, warnings
 from pathlib import Path
-import numpy as np
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 # %% ../nbs/03_files.ipynb #80d5175a
 def as_path(path) -> Path:  # with the home folder in place of a leading `~`
@@ -45,7 +41,7 @@ def to_json(
 
 def _to_plain(obj):
     "What JSON can hold."
-    if isinstance(obj, (np.generic, np.ndarray, Tensor)):
+    if hasattr(obj, "tolist"):  # NumPy's and torch's, neither of which is needed for this
         obj = obj.tolist()
     if isinstance(obj, float):
         return obj if math.isfinite(obj) else None
@@ -57,7 +53,7 @@ def _to_plain(obj):
 
 
 def _to_key(key):
-    return key.item() if isinstance(key, (np.generic, Tensor)) else key
+    return key.item() if hasattr(key, "item") else key
 
 
 def write_json(path, obj):
@@ -68,6 +64,8 @@ def write_json(path, obj):
 # %% ../nbs/03_files.ipynb #a870e948
 def write_tensors(path, tensors: dict, **metadata):
     "A dict of tensors as `safetensors`, atomically; a file of it cannot run code when it is loaded."
+    from safetensors.torch import save_file
+
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     about = {name: str(value) for name, value in metadata.items()}
     try:
@@ -114,6 +112,8 @@ def _is_of_the_system(error):
 
 # %% ../nbs/03_files.ipynb #9b920818
 def _write_checkpoint(out, tensors, state):
+    from safetensors.torch import save_file
+
     folder = out.parent
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob(".save-*"):  # by a process that was killed
@@ -157,6 +157,8 @@ def checkpoints(folder) -> list[Path]:  # oldest first
 # %% ../nbs/03_files.ipynb #aa28574c
 def read_checkpoint(path) -> tuple:  # tensors by name, state
     "One checkpoint; raises ValueError with the reason if it is not whole."
+    from safetensors.torch import load_file
+
     path = Path(path)
     about = _read_about(path)
     tensors = path / "state.safetensors"

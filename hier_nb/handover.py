@@ -15,10 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from .checks import check_ks, require
+from .checks import check_ks
 from .embeddings import Embeddings
 from .files import as_path, write_atomic
 from .geometry import to_lorentz
+from .packages import require
 from .scene import as_webp, paste_together, small_pictures
 from .tree import TreeArrays, check_samples, leaf_counts, tree_arrays
 

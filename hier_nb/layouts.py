@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 import numpy as np
 import torch
-from .checks import require
 from .embeddings import Taxonomy
+from .packages import require
 from .pictures import ImageDataset, ImageFiles
 
 # %% ../nbs/13_layouts.ipynb #6bf654c4

@@ -15,8 +15,8 @@ import json
 import re
 from pathlib import Path
 import hier_nb
-from .checks import require
 from .files import write_atomic
+from .packages import require
 
 require("anywidget", extra="explorer")
 import anywidget

@@ -16,8 +16,8 @@ from multiprocessing.util import Finalize
 from pathlib import Path
 import torch
 from torch import Tensor, nn
-from .checks import require
 from .embeddings import Embeddings
+from .packages import require
 from .spaces import Ball, Space, Sphere, as_space
 
 # %% ../nbs/20_models.ipynb #41aff6d0
@@ -332,6 +332,15 @@ def create_backbone(
     model.reset_classifier(0, *pooling)
     return model
 
+# %% ../nbs/20_models.ipynb #3320b252
+def weights_info(
+    name: str,  # a timm model
+):  # timm's PretrainedCfg: `.mean`, `.std`, `.license` and more; None if timm does not know the name
+    "What timm says of a model's pretrained weights."
+    from timm import get_pretrained_cfg, is_model
+
+    return get_pretrained_cfg(name) if is_model(name) else None
+
 # %% ../nbs/20_models.ipynb #5334bb42
 def _check_name(name):
     import timm
@@ -461,8 +470,10 @@ def embed(
         raise ValueError("There are no pictures to embed.\nPass a dataset of at least one.")
     parameter = next(model.parameters())
     device = device or parameter.device
-    if torch.device(device).type == "cpu":
+    on_cpu = torch.device(device).type == "cpu"
+    if on_cpu:
         keep_memory()
+    pixels_together = on_cpu and hasattr(model, "config")  # by `create_model`; one's own may `view`
     compute = model.features if raw_features else model
     points, labels = [], []
     was_training = model.training
@@ -473,6 +484,8 @@ def embed(
     try:
         for images, y, _ in tqdm(batches, **bar):
             images = images.to(device, None if are_tokens(images) else parameter.dtype)
+            if pixels_together and images.ndim == 4:
+                images = images.contiguous(memory_format=torch.channels_last)
             points.append(compute(images).float().cpu())
             labels.append(y)
     finally:

@@ -13,16 +13,8 @@ from dataclasses import fields
 from io import StringIO
 from pathlib import Path
 from fastcore.basics import patch
-from .checks import require
-from hier_nb.config import (
-    check_config_names,
-    check_runs,
-    config_comments,
-    parse_words,
-    read_values,
-    themes,
-)
 from .files import as_path, checkpoints, write_atomic
+from .packages import require
 
 # %% ../nbs/60_notebooks.ipynb #bda8370c
 def notebook_parameters(notebook) -> dict:  # name -> default
@@ -54,9 +46,23 @@ def check_parameters(notebook, names):
     "Raise ValueError, with the nearest name, for a name that the notebook does not take."
     defaults, file_name = notebook_parameters(notebook), Path(notebook).name
     if "recipe" in defaults:
+        from hier_nb.config import check_config_names
+
         check_config_names(names, file_name, also=defaults)
     else:
         check_names(names, file_name, defaults)
+
+
+def _check_values(
+    defaults: dict,  # a notebook's parameters with their defaults
+    runs,  # dicts of parameters that replace them
+) -> list:  # the runs, with every value in its name's type
+    "Raise ValueError for a run whose configuration cannot be made; a notebook without a `recipe` has none."
+    if "recipe" not in defaults:
+        return list(runs)
+    from hier_nb.config import check_runs
+
+    return check_runs(defaults, runs)
 
 
 def check_names(
@@ -578,7 +584,7 @@ def run_notebook(
     notebook, out_dir = as_path(notebook), as_path(out_dir)
     check_parameters(notebook, parameters)
     defaults = notebook_parameters(notebook)
-    (parameters,) = check_runs(defaults, [parameters])
+    (parameters,) = _check_values(defaults, [parameters])
     if "out_dir" in defaults:
         parameters = parameters | dict(out_dir=str(out_dir))
     papermill = _papermill()
@@ -679,6 +685,8 @@ def _comments(source):  # name -> the comment on its line
 
 
 def _config_tables():  # one per theme, as in `hier-nb-train --help`
+    from hier_nb.config import config_comments, themes
+
     comments = config_comments()
     for theme in themes:
         names = [field.name for field in fields(theme)]
@@ -696,7 +704,7 @@ def run_cli(argv=None) -> int:  # exit code
             return 0
         command = _run_parser().parse_intermixed_args(argv)
         notebook, out_dir = as_path(command.notebook), as_path(command.out_dir)
-        parameters = _from_file(command.parameters_file) | parse_words(command.words)
+        parameters = _from_file(command.parameters_file) | _from_words(command.words)
         check_parameters(notebook, parameters)
         parameters |= _resume(notebook, out_dir, parameters)
         with _signals_handled(_Signals(stop)):
@@ -707,9 +715,19 @@ def run_cli(argv=None) -> int:  # exit code
     return 0
 
 
+def _from_words(words):
+    if not words:
+        return {}
+    from hier_nb.config import parse_words
+
+    return parse_words(words)
+
+
 def _from_file(path):
     if path is None:
         return {}
+    from hier_nb.config import read_values
+
     values = read_values(path)
     if not isinstance(values, dict):
         raise ValueError(f"{path} does not hold names and values.\nWrite one `name: value` a line.")
@@ -888,6 +906,8 @@ def read_grid(path) -> list | dict:  # what `expand` takes
         raise ValueError(
             f"{path} is neither YAML, JSON nor CSV.\nName the file .yaml, .json or .csv."
         )
+    from hier_nb.config import read_values
+
     grid = read_values(path)
     if not isinstance(grid, (dict, list)):
         raise ValueError(
@@ -967,7 +987,7 @@ def check_grid(notebook, runs: list[dict]):
         _check_signature(notebook, names)
         return
     check_parameters(notebook, names)
-    check_runs(notebook_parameters(notebook), runs)
+    _check_values(notebook_parameters(notebook), runs)
 
 
 def _check_signature(function, names):

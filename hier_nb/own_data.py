@@ -19,8 +19,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
 from tqdm.auto import tqdm
-from .checks import count_of, require, shorten
+from .checks import count_of, shorten
 from .embeddings import Taxonomy
+from .packages import require
 from .pictures import ImageDataset, read_image, to_rgb
 
 # %% ../nbs/13_own_data.ipynb #133cbe52

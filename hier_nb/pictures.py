@@ -23,8 +23,9 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
-from .checks import check_labels, check_mask, count_of, require
+from .checks import check_labels, check_mask, count_of
 from .embeddings import Taxonomy
+from .packages import require
 
 # %% ../nbs/10_pictures.ipynb #d9aeaba9
 def plot_pictures(

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor
 from fastcore.basics import patch
 from networkx import descendants, dfs_preorder_nodes
-from .checks import check_ks, check_labels, require
+from .checks import check_ks, check_labels
+from .packages import require
 
 require("matplotlib", extra="plots")
 import matplotlib.pyplot as plt

@@ -16,11 +16,11 @@ from hier_nb.checks import (
     check_level_ids,
     check_values,
     dense_labels,
-    require,
 )
 from .embeddings import Embeddings
 from .geometry import wide
 from .neighbors import Index, knn
+from .packages import require
 from .spaces import check_same_space
 
 # %% ../nbs/41_retrieval.ipynb #d023ac5a

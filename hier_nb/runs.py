@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import NamedTuple
 from fastcore.basics import patch
 from filelock import FileLock, Timeout
-from .checks import require
-from .config import parse_words
 from .files import as_path, to_json, write_json
 from hier_nb.notebooks import (
     CommandLine,
@@ -33,6 +31,7 @@ from hier_nb.notebooks import (
     run_id,
     run_notebook,
 )
+from .packages import require
 
 # %% ../nbs/61_runs.ipynb #2e845a9b
 def read_state(
@@ -1160,6 +1159,8 @@ def _grid_help():
 
 
 def _grid_options(words):
+    from hier_nb.config import parse_words
+
     known = [name for names in _options.values() for name in names]
     options = parse_words(words)
     for name in options:

@@ -18,11 +18,12 @@ import torch
 import yaml
 from PIL import Image
 from torch import Tensor
-from .checks import check_ks, require
+from .checks import check_ks
 from .datasets import load_dataset
 from .embeddings import Embeddings
 from .geometry import project
 from .neighbors import Index
+from .packages import require
 from .pictures import ImageDataset, ImageFiles
 from .plots import class_colors, map_to_disk, picture, place_nodes, random_rows
 from matplotlib import colormaps  # after hier_nb.plots, which says what to do without it

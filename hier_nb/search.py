@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from fastcore.basics import patch
-from .checks import check_count, check_embeddings, require
+from .checks import check_count, check_embeddings
 from .files import as_path, to_json, write_tensors
 from .neighbors import Index
+from .packages import require
 from .spaces import Space, as_space, space_from_dict
 
 # %% ../nbs/09_search.ipynb #7cbdbc52

@@ -13,7 +13,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
-import timm
 import torch
 import torch.distributed as dist
 from fastcore.basics import patch
@@ -58,6 +57,7 @@ from hier_nb.models import (
     end_loading,
     keep_memory,
     outlive_signals,
+    weights_info,
 )
 from hier_nb.own_model import (
     as_model,
@@ -569,7 +569,7 @@ def _features(self: Trainer, train_set, teacher, size) -> Tensor:  # (N, F), on 
     if teacher is None and self.config.heads_only:
         return train_set.features
     name, size_here = teacher or self.config.backbone, size or self.config.eval_size
-    about = timm.get_pretrained_cfg(name) if teacher or self.own is None else self.own
+    about = weights_info(name) if teacher or self.own is None else self.own
     pictures = copy.copy(getattr(train_set, "pictures", train_set))
     if getattr(pictures, "transform", None) is not None:
         pictures.transform = _still_transform(self.config, about, size)
@@ -820,7 +820,7 @@ def _look_at(self: Trainer, train_set) -> Embeddings:
     "Of its pictures one by one. Where batches are augmented, they are seen as in an evaluation, which is quicker."
     if self.batch_transform is None:
         return embed_everywhere(self.model, train_set, self.config, progress=False)
-    about = timm.get_pretrained_cfg(self.config.backbone) if self.own is None else self.own
+    about = weights_info(self.config.backbone) if self.own is None else self.own
     pictures = copy.copy(train_set)
     pictures.transform = _still_transform(self.config, about, None)
     # A source of kinship may have asked for the same features.

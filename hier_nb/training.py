@@ -10,8 +10,9 @@ __all__ = ['load_split', 'evaluate', 'hold_out', 'TrainResult', 'save_result', '
 import copy, itertools, json, math, os, pickle, platform, subprocess, sys, time, warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields, replace
+from importlib.metadata import version
 from pathlib import Path
-import timm, torch
+import torch
 from fastcore.basics import patch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -37,7 +38,7 @@ from .embeddings import Embeddings
 from .features import FeatureSet
 from .files import checkpoints, to_json, write_atomic, write_json, write_tensors
 from .metrics import retrieval_report
-from .models import load_weights
+from .models import load_weights, weights_info
 from .own_data import as_dataset, is_dataset, read_classes, split_classes
 from .own_model import fresh, input_statistics
 from .pictures import ImageDataset, create_transform
@@ -118,7 +119,7 @@ def _statistics(config, model):
         return input_statistics(model if is_made else fresh(model, config.seed))
     if config.backbone == "own":
         return input_statistics(None)
-    about = timm.get_pretrained_cfg(config.backbone)
+    about = weights_info(config.backbone)
     return about.mean, about.std
 
 # %% ../nbs/54_training.ipynb #ea2b9c0b
@@ -268,7 +269,7 @@ def environment() -> dict:
         hier_nb=__version__,
         revision=_revision(),
         torch=torch.__version__,
-        timm=timm.__version__,
+        timm=version("timm"),
         python=platform.python_version(),
         cpus=os.cpu_count(),
         threads=torch.get_num_threads(),
@@ -437,7 +438,7 @@ def trained_model(
         )
     weights = load_file(out / "weights.safetensors")
     model = _model_with(config, weights, numbers.get("passed") or {}, out)
-    about = timm.get_pretrained_cfg(config.backbone)
+    about = weights_info(config.backbone)
     settings = config.settings_of(create_transform) | dict(augmentation=config.augmentation)
     still = create_transform(False, config.eval_size, about.mean, about.std, **settings)
     return model, still

@@ -15,9 +15,10 @@ from typing import NamedTuple
 import networkx as nx
 import torch
 from torch import Tensor
-from .checks import check_ks, check_labels, require
+from .checks import check_ks, check_labels
 from .embeddings import Embeddings
 from .files import write_atomic
+from .packages import require
 from .retrieval import average_linkage
 
 # %% ../nbs/42_tree.ipynb #56b3dbdf
