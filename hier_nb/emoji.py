@@ -13,11 +13,14 @@ import json
 import re
 import tempfile
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import current_process
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
 from .embeddings import Taxonomy
 from .packages import Package, cache_dir, fetch_package, move_into_place, require
@@ -99,6 +102,14 @@ def _fetch(style: str, folder: Path):
     version, _, sha512 = emoji_styles[style]
     files = ("icons.json", "chars.json", "info.json")
     fetch_package(Package(f"@iconify-json/{style}", version, sha512, files), folder / style)
+
+
+def _fetch_all(folder):
+    "Several at a time: most of it is waiting."
+    bar = dict(total=len(emoji_styles), desc="fetching drawings", unit="package", leave=False)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in tqdm(pool.map(lambda style: _fetch(style, folder), emoji_styles), **bar):
+            pass
 
 # %% ../nbs/12_emoji.ipynb #ac224b66
 def _squash(name):
@@ -195,12 +206,28 @@ def _write_cache(drawings, size, out):
         move_into_place(folder, out)
 
 
+class _Rendered(Dataset):
+    def __init__(self, drawings, size):
+        self.drawings, self.size = drawings, size
+
+    def __getitem__(self, n):
+        return _render_svg(self.drawings[n].svg, self.size)
+
+    def __len__(self):
+        return len(self.drawings)
+
+
 def _write_images(drawings, size, path):
     shape = (len(drawings), size, size, 3)
     images = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    alone = current_process().daemon  # such a process may start no others
+    workers = 0 if alone else min(8, torch.get_num_threads())
+    batches = DataLoader(_Rendered(drawings, size), 64, num_workers=workers, collate_fn=np.stack)
     what = f"rendering {size} px"
-    for n, drawing in enumerate(tqdm(drawings, desc=what, unit="picture", leave=False)):
-        images[n] = _render_svg(drawing.svg, size)
+    with tqdm(total=len(drawings), desc=what, unit="picture", leave=False) as bar:
+        for batch in batches:
+            images[bar.n : bar.n + len(batch)] = batch
+            bar.update(len(batch))
     images.flush()
 
 
@@ -268,8 +295,7 @@ def load_emoji(
     folder = cache_dir(root) / "emoji-1"
     out = folder / f"{size}px"
     if not out.is_dir():
-        for package in tqdm(emoji_styles, desc="fetching drawings", unit="package", leave=False):
-            _fetch(package, folder / "packages")
+        _fetch_all(folder / "packages")
         _write_cache(_emoji_drawings(folder / "packages"), size, out)
     known, images = _read_cache(out)
     held_out = style if protocol == "style" else None

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset, Subset, TensorDataset
 from tqdm.auto import tqdm
-from .checks import shorten
+from .checks import count_of, shorten
 from .embeddings import Taxonomy
 from .packages import require
 from .pictures import ImageDataset, read_image, to_rgb
@@ -455,7 +455,9 @@ class ItemDataset(Dataset):
     of_classes = ImageDataset.of_classes
 
     def __repr__(self):
-        return f"{self.name or 'items'}/{self.split}: {len(self)} items of {len(self.class_names)} classes"
+        items = count_of(len(self), "item", "items")
+        classes = count_of(len(self.class_names), "class", "classes")
+        return f"{self.name or 'items'}/{self.split}: {items} of {classes}"
 
 # %% ../nbs/13_own_data.ipynb #903da756
 class _Tensors:

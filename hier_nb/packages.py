@@ -94,13 +94,13 @@ def fetch_package(
 
 
 def _pack(package, folder):  # -> the archive that npm left in `folder`
-    command = [*_npm_command(), "pack", str(package), "--silent", "--ignore-scripts"]
+    command = [*_npm_command(), "pack", str(package), "--loglevel=error", "--ignore-scripts"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     archives = list(folder.glob("*.tgz"))
     if done.returncode or not archives:
-        said = done.stderr.strip().splitlines() or ["no message"]
+        why = re.sub(r"^npm (error|ERR!) ", "", done.stderr).partition("\n")[0] or "no message"
         raise ConnectionError(
-            f"npm could not fetch {package}: {said[-1]}\n"
+            f"npm could not fetch {package}: {why}\n"
             "Check the connection to the npm registry, then run this again."
         )
     return archives[0]

@@ -23,7 +23,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
-from .checks import check_labels, check_mask
+from .checks import check_labels, check_mask, count_of
 from .embeddings import Taxonomy
 from .packages import require
 
@@ -111,7 +111,9 @@ class ImageDataset(Dataset):
 
     def __repr__(self):
         name = self.name or "pictures"
-        return f"{name}/{self.split}: {len(self)} pictures of {len(self.class_names)} classes"
+        pictures = count_of(len(self), "picture", "pictures")
+        classes = count_of(len(self.class_names), "class", "classes")
+        return f"{name}/{self.split}: {pictures} of {classes}"
 
 # %% ../nbs/10_pictures.ipynb #eb398cc1
 class Rows:

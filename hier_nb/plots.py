@@ -9,6 +9,7 @@ __all__ = ['plot_disk', 'geodesic', 'plot_geodesics', 'plot_contours', 'plot_rad
 # %% ../nbs/45_plots.ipynb #7bc487ec
 import math
 import warnings
+from contextlib import suppress
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -316,8 +317,20 @@ def random_rows(n, most, seed):  # `most` of 0 … n − 1 in order; all, if the
     return torch.randperm(n, generator=generator)[:most].sort().values
 
 
-def _umap(points, space, n_neighbors, min_dist, seed, start):  # (N, D) -> (N, 2) in the disk
+def _import_umap():
+    "UMAP, half of whose seconds go to compiling its functions: Numba keeps these for the next process."
     umap = require("umap", extra="plots", pip="umap-learn")
+    from umap import layouts, umap_
+
+    for function in {**vars(umap_), **vars(layouts)}.values():
+        if hasattr(function, "enable_caching"):
+            with suppress(RuntimeError):  # no folder can be written to
+                function.enable_caching()
+    return umap
+
+
+def _umap(points, space, n_neighbors, min_dist, seed, start):  # (N, D) -> (N, 2) in the disk
+    umap = _import_umap()
     k = min(n_neighbors, len(points))
     model = umap.UMAP(
         init="spectral" if start is None else start.float().numpy(),
@@ -337,6 +350,11 @@ def _umap(points, space, n_neighbors, min_dist, seed, start):  # (N, D) -> (N, 2
     x = torch.nan_to_num(torch.from_numpy(np.array(layout)).double())
     height = (1 + x.square().sum(1, keepdim=True)).sqrt()  # on the hyperboloid
     return project(x / (1 + height), unit_disk.c)
+
+
+def compile_umap():
+    "Once after an installation, so that nobody waits for it later."
+    _umap(torch.rand(30, 4) / 10, unit_disk, 5, 0.1, 0, None)
 
 
 def _neighbors_for_umap(

@@ -2,9 +2,12 @@
 
 import os
 import warnings
+from multiprocessing import get_context
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from hier_nb import emoji
 from hier_nb.config import make_config
 from hier_nb.datasets import check_settings, data_check_cli, load_dataset
 from hier_nb.training import load_split
@@ -84,6 +87,27 @@ def test_without_the_registry(tmp_path, monkeypatch):
     said = [w for w in caught if "replaced by openmoji" in str(w.message)]
     assert dataset.name == "openmoji" and len(said) == 1 and dataset.raw(0).shape == (32, 32, 3)
     assert "no route to the registry" in str(said[0].message) and said[0].filename == __file__
+
+
+def draw(path, threads):
+    torch.set_num_threads(threads)
+    square = '<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8">{}</svg>'
+    fills = [f'<rect width="8" height="8" fill="#{n:06x}"/>' for n in range(150)]
+    drawings = [emoji._Drawing(square.format(fill), dict(path=fill)) for fill in fills]
+    emoji._write_cache(drawings, 8, path)
+
+
+def test_drawings_have_one_order_on_any_number_of_cores(tmp_path):
+    "Also in a process that may start no others."
+    for name, threads, daemon in (("one", 1, False), ("two", 2, False), ("none", 2, True)):
+        job = get_context("spawn").Process(
+            target=draw, args=(tmp_path / name, threads), daemon=daemon
+        )
+        job.start()
+        job.join()
+    one, two, none = (np.load(tmp_path / name / "images.npy") for name in ("one", "two", "none"))
+    assert one[:, 4, 4, 2].tolist() == list(range(150))
+    assert (one == two).all() and (one == none).all()
 
 
 def test_settings():

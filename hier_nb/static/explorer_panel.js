@@ -461,7 +461,7 @@ export class Panel {
     const whose = this.state.scenes.length > 1 ? ` of run ${scene.run + 1}` : "";
     return [
       this.cutControls(),
-      element("p", {}, `${clusters.length} clusters${whose}${many}`),
+      element("p", {}, `${clusters.length} ${clusters.length === 1 ? "cluster" : "clusters"}${whose}${many}`),
       ...order.slice(0, 60).map((number) => this.card(number)),
     ];
   }
