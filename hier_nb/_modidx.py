@@ -1338,6 +1338,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                'hier_nb.plots._shell_depth': ('plots.html#_shell_depth', 'hier_nb/plots.py'),
                                'hier_nb.plots._shifts_of_names': ('plots.html#_shifts_of_names', 'hier_nb/plots.py'),
                                'hier_nb.plots._show_sample': ('plots.html#_show_sample', 'hier_nb/plots.py'),
+                               'hier_nb.plots._threads_kept': ('plots.html#_threads_kept', 'hier_nb/plots.py'),
                                'hier_nb.plots._title': ('plots.html#_title', 'hier_nb/plots.py'),
                                'hier_nb.plots._umap': ('plots.html#_umap', 'hier_nb/plots.py'),
                                'hier_nb.plots._write': ('plots.html#_write', 'hier_nb/plots.py'),

@@ -9,7 +9,7 @@ __all__ = ['plot_disk', 'geodesic', 'plot_geodesics', 'plot_contours', 'plot_rad
 # %% ../nbs/45_plots.ipynb #7bc487ec
 import math
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -329,6 +329,16 @@ def _import_umap():
     return umap
 
 
+@contextmanager
+def _threads_kept():
+    "Numba begins by telling OpenMP to use all cores, and without this PyTorch would do so from then on."
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _umap(points, space, n_neighbors, min_dist, seed, start):  # (N, D) -> (N, 2) in the disk
     umap = _import_umap()
     k = min(n_neighbors, len(points))
@@ -343,7 +353,7 @@ def _umap(points, space, n_neighbors, min_dist, seed, start):  # (N, D) -> (N, 2
         random_state=seed,
         n_jobs=1,
     )
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _threads_kept():
         # UMAP's notices about the seed, and about neighbours that it did not search for
         warnings.simplefilter("ignore")
         layout = model.fit_transform(points.numpy())

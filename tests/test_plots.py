@@ -325,6 +325,19 @@ def test_the_model_must_live_where_the_embeddings_do():
     sentence(error, "Ball(c=0.2")
 
 
+def test_umap_leaves_the_threads_of_pytorch_alone():
+    "Numba tells OpenMP to use all cores, once in a process."
+    code = """
+import torch
+from hier_nb.all import Ball, Embeddings, map_to_disk
+torch.set_num_threads(1)
+map_to_disk(Embeddings(torch.rand(30, 4) / 10, Ball()))
+print(torch.get_num_threads())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1"]
+
+
 def test_drawing_needs_no_umap_until_a_map_is_made():
     code = "import sys, hier_nb.plots; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
