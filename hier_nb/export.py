@@ -181,7 +181,9 @@ def _to_onnx(model, images, path):
     )
     program.model.metadata_props["hier_nb"] = to_json(_about_graph(model, images), None)
     program.save(str(path), include_initializers=True, external_data=False)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()  # else all cores
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def run(images):
         return torch.from_numpy(session.run(None, {"images": images.cpu().numpy()})[0])
