@@ -304,6 +304,16 @@ def test_full_disk_is_a_warning(tmp_path):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("own", [None, "77"])
+def test_threads_do_not_spin_for_long(tmp_path, monkeypatch, own):
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    if own:
+        monkeypatch.setenv("GOMP_SPINCOUNT", own)
+    n = toy_notebook(tmp_path / "n.ipynb", "import os; print(os.environ['GOMP_SPINCOUNT'])")
+    run_notebook(n, tmp_path / "out", progress=False)
+    assert outputs(tmp_path / "out" / "n.ipynb")[-1][0].text.strip() == (own or "10000")
+
+
 def test_papermill_says_nothing_of_its_own(tmp_path):
     "It reads parameters less well than we do, and would warn of a second name in a line."
     n = toy_notebook(
